@@ -1,0 +1,2 @@
+#include "cffmpeg.h"
+int cffmpeg_placeholder(void) { return 0; }

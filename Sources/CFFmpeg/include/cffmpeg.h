@@ -1,0 +1,1 @@
+int cffmpeg_placeholder(void);

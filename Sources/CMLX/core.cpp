@@ -1,0 +1,95 @@
+// Handles, errors, the stream, and moving data in and out of arrays.
+#include "internal.hpp"
+#include <array>
+#include <cstring>
+
+namespace cmlx {
+
+namespace {
+thread_local std::string last_error;
+const std::array<mx::Dtype, 14> dtypes = {
+    mx::bool_, mx::uint8, mx::uint16, mx::uint32, mx::uint64, mx::int8, mx::int16,
+    mx::int32, mx::int64, mx::float16, mx::bfloat16, mx::float32, mx::float64, mx::complex64};
+}  // namespace
+
+void set_error(const char *message) noexcept {
+    try {
+        last_error = message;
+    } catch (...) {
+    }
+}
+
+mx::Stream stream() {
+    static const mx::Stream shared = mx::new_thread_unsafe_stream(mx::Device::cpu);
+    return shared;
+}
+
+mx::Dtype to_dtype(cmlx_dtype type) {
+    if (type < 0 || type >= static_cast<int>(dtypes.size())) throw std::invalid_argument("unknown dtype");
+    return dtypes[type];
+}
+
+cmlx_dtype from_dtype(mx::Dtype type) {
+    for (size_t i = 0; i < dtypes.size(); i++)
+        if (dtypes[i] == type) return static_cast<cmlx_dtype>(i);
+    return CMLX_FLOAT32;
+}
+
+}  // namespace cmlx
+
+using namespace cmlx;
+
+const char *cmlx_last_error(void) { return cmlx::last_error.c_str(); }
+
+void cmlx_array_free(cmlx_array array) { delete array; }
+
+int cmlx_array_retain(cmlx_array array, cmlx_array *out) {
+    return produce(out, [&] { return array->value; });
+}
+
+int cmlx_array_from_data(const void *data, const int32_t *shape, size_t rank, cmlx_dtype type, cmlx_array *out) {
+    return produce(out, [&] {
+        const auto dtype = to_dtype(type);
+        const auto dimensions = to_shape(shape, rank);
+        size_t bytes = mx::size_of(dtype);
+        for (auto d : dimensions) bytes *= d;
+        auto owned = mx::allocator::malloc(bytes);
+        auto buffer = owned.buffer();
+        if (bytes > 0) std::memcpy(buffer.raw_ptr(), data, bytes);
+        return mx::array(std::move(owned), dimensions, dtype);
+    });
+}
+
+int cmlx_array_wrap(void *data, const int32_t *shape, size_t rank, cmlx_dtype type,
+                    void (*release)(void *), void *context, cmlx_array *out) {
+    return produce(out, [&] {
+        // MLX's CPU allocator keeps a size_t before the elements, so its Buffer points one size_t earlier. Where that
+        // holds, the memory is used in place; where it does not (a GPU build), MLX copies and releases it at once.
+        mx::allocator::Buffer buffer(static_cast<char *>(data) - sizeof(size_t));
+        if (!mx::is_available(mx::Device::gpu) && buffer.raw_ptr() == data) {
+            auto deleter = [release, context](mx::allocator::Buffer) { release(context); };
+            return mx::array(mx::allocator::Data(buffer, deleter), to_shape(shape, rank), to_dtype(type));
+        }
+        return mx::array(data, to_shape(shape, rank), to_dtype(type), [release, context](void *) { release(context); });
+    });
+}
+
+size_t cmlx_array_rank(cmlx_array array) { return array->value.ndim(); }
+size_t cmlx_array_size(cmlx_array array) { return array->value.size(); }
+int32_t cmlx_array_dimension(cmlx_array array, size_t axis) { return array->value.shape(static_cast<int>(axis)); }
+cmlx_dtype cmlx_array_dtype(cmlx_array array) { return from_dtype(array->value.dtype()); }
+
+int cmlx_array_data(cmlx_array array, const void **data) {
+    return guard([&] {
+        array->value.eval();
+        if (!array->value.flags().row_contiguous) {
+            array->value = mx::contiguous(array->value, false, stream());
+            array->value.eval();
+        }
+        *data = array->value.data<void>();
+    });
+}
+
+int cmlx_eval(const cmlx_array *arrays, size_t count) {
+    return guard([&] { mx::eval(to_vector(arrays, count)); });
+}
