@@ -51,6 +51,15 @@ int cmlx_kernel_add(cmlx_array a, cmlx_array b, cmlx_dtype output, cmlx_array *o
 /// Conversion between float32, bfloat16 and float16.
 int cmlx_kernel_convert(cmlx_array x, cmlx_dtype output, cmlx_array *out);
 
+/// The instruction set in use: 0 portable, 1 AVX2, 2 AVX-512, 3 AVX-512 with bfloat16. Limited by the environment
+/// variable LYRA_ISA (portable, avx2, avx512, avx512bf16) and, for tests, by the second function.
+int cmlx_kernel_isa(void);
+void cmlx_kernel_limit_isa(int level);
+/// For tests: gradients of sum(upstream * function(inputs)) with respect to each input.
+int cmlx_kernel_test_vjp(int (*function)(void *context, const cmlx_array *inputs, size_t count, cmlx_array *out),
+                         void *context, const cmlx_array *inputs, size_t count, cmlx_array upstream,
+                         cmlx_array *gradients);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,6 +1,7 @@
 // The C entry points of the kernels: check shapes, then record the operation.
 #include <cmath>
 #include "composed.hpp"
+#include "linear.hpp"
 
 using namespace cmlx;
 
@@ -39,14 +40,20 @@ int cmlx_kernel_linear(cmlx_array x, cmlx_array weight, cmlx_array bias, cmlx_ac
         shape.back() = w.shape(0);
         if (residual) require(residual->value.shape() == shape, "linear: the residual has another shape than the result:",
                               {&residual->value});
-        return composed::linear(a, w, optional(bias), activation, optional(residual), to_dtype(output), stream());
+        return linear(a, w, optional(bias), activation, optional(residual), to_dtype(output), stream());
     });
 }
 
 int cmlx_kernel_matmul(cmlx_array a, cmlx_array b, bool transpose_a, bool transpose_b, cmlx_dtype output,
                        cmlx_array *out) {
     return produce(out, [&] {
-        return composed::matmul(a->value, b->value, transpose_a, transpose_b, to_dtype(output), stream());
+        const auto &left = a->value, &right = b->value;
+        require(left.ndim() >= 2 && right.ndim() >= 2 && (right.ndim() == 2 || left.ndim() == right.ndim()) &&
+                    left.shape(transpose_a ? -2 : -1) == right.shape(transpose_b ? -1 : -2) &&
+                    (right.ndim() == 2 ? left.ndim() == 2 || !transpose_a
+                                       : std::equal(left.shape().begin(), left.shape().end() - 2, right.shape().begin())),
+                "matmul: matrices whose inner axes agree, in equal batches; got", {&left, &right});
+        return matmul(left, right, transpose_a, transpose_b, to_dtype(output), stream());
     });
 }
 
