@@ -64,8 +64,9 @@ int cmlx_kernel_attention(cmlx_array q, cmlx_array k, cmlx_array v, float scale,
     return produce(out, [&] {
         const auto &Q = q->value, &K = k->value, &V = v->value;
         require(Q.ndim() == 4 && K.ndim() == 4 && K.shape() == V.shape() && Q.shape(0) == K.shape(0) &&
-                    Q.shape(3) == K.shape(3) && K.shape(2) > 0 && Q.shape(2) % K.shape(2) == 0 && K.shape(1) > 0,
-                "attention: q [B, L, Hq, D], k and v [B, S, Hkv, D], Hkv divides Hq; got", {&Q, &K, &V});
+                    Q.shape(3) == K.shape(3) && K.shape(2) > 0 && Q.shape(2) % K.shape(2) == 0 && K.shape(1) > 0 && Q.shape(3) <= 512 &&
+                    K.dtype() == V.dtype(),
+                "attention: q [B, L, Hq, D], k and v [B, S, Hkv, D] of one type, Hkv divides Hq, D <= 512; got", {&Q, &K, &V});
         require(!causal || Q.shape(1) <= K.shape(1), "attention: causal with more queries than keys:", {&Q, &K});
         return attention(Q, K, V, scale, causal, stream());
     });
