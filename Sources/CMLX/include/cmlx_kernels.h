@@ -59,6 +59,8 @@ void cmlx_kernel_limit_isa(int level);
 int cmlx_kernel_test_vjp(int (*function)(void *context, const cmlx_array *inputs, size_t count, cmlx_array *out),
                          void *context, const cmlx_array *inputs, size_t count, cmlx_array upstream,
                          cmlx_array *gradients);
+/// For tests: the part at `index` of an axis, as a view.
+int cmlx_kernel_test_slice(cmlx_array array, int axis, int index, cmlx_array *out);
 
 #ifdef __cplusplus
 }

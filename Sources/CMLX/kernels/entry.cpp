@@ -76,9 +76,9 @@ int cmlx_kernel_attention_scores(cmlx_array q, cmlx_array k, float scale, cmlx_a
     return produce(out, [&] {
         const auto &Q = q->value, &K = k->value;
         require(Q.ndim() == 3 && K.ndim() == 3 && Q.shape(2) == K.shape(2) && K.shape(1) > 0 &&
-                    Q.shape(1) % K.shape(1) == 0 && K.shape(0) > 0,
-                "attentionScores: q [Lq, Hq, D], k [S, Hkv, D], Hkv divides Hq; got", {&Q, &K});
-        return composed::attention_scores(Q, K, scale, stream());
+                    Q.shape(1) % K.shape(1) == 0 && K.shape(0) > 0 && Q.shape(0) > 0 && Q.shape(2) <= 512,
+                "attentionScores: q [Lq, Hq, D], k [S, Hkv, D], Hkv divides Hq, D <= 512; got", {&Q, &K});
+        return attention_scores(Q, K, scale, stream());
     });
 }
 
