@@ -2,6 +2,7 @@
 #include <cmath>
 #include "attention.hpp"
 #include "composed.hpp"
+#include "convolution.hpp"
 #include "elementwise.hpp"
 #include "linear.hpp"
 #include "norm.hpp"
@@ -128,9 +129,11 @@ int cmlx_kernel_conv1d(cmlx_array x, cmlx_array weight, cmlx_array bias, int str
                        cmlx_activation activation, cmlx_array *out) {
     return produce(out, [&] {
         const auto &a = x->value, &w = weight->value;
-        require(a.ndim() == 3 && w.ndim() == 3 && a.shape(2) == w.shape(1), "conv1d: x [N, L, Cin], weight [Cout, Cin, k]; got",
-                {&a, &w});
-        return composed::conv1d(a, w, optional(bias), stride, padding, dilation, activation, cmlx::stream());
+        require(a.ndim() == 3 && w.ndim() == 3 && a.shape(2) == w.shape(1) && w.size() > 0 && stride > 0 && padding >= 0 &&
+                    dilation > 0 && a.shape(1) + 2 * padding > dilation * (w.shape(2) - 1),
+                "conv1d: x [N, L, Cin] at least as long as weight [Cout, Cin, k] reaches; got", {&a, &w});
+        require(!bias || bias->value.shape() == mx::Shape{w.shape(0)}, "conv1d: weight [Cout, Cin, k], bias [Cout]; got", {&w});
+        return conv1d(a, w, optional(bias), stride, padding, dilation, activation, cmlx::stream());
     });
 }
 
@@ -138,9 +141,11 @@ int cmlx_kernel_conv_transposed1d(cmlx_array x, cmlx_array weight, cmlx_array bi
                                   cmlx_array *out) {
     return produce(out, [&] {
         const auto &a = x->value, &w = weight->value;
-        require(a.ndim() == 3 && w.ndim() == 3 && a.shape(2) == w.shape(0),
-                "convTransposed1d: x [N, L, Cin], weight [Cin, Cout, k]; got", {&a, &w});
-        return composed::conv_transposed1d(a, w, optional(bias), stride, padding, cmlx::stream());
+        require(a.ndim() == 3 && w.ndim() == 3 && a.shape(2) == w.shape(0) && w.size() > 0 && stride > 0 && padding >= 0 &&
+                    a.shape(1) > 0 && (a.shape(1) - 1) * stride + w.shape(2) > 2 * padding,
+                "convTransposed1d: x [N, L, Cin], weight [Cin, Cout, k] and a result that is not empty; got", {&a, &w});
+        require(!bias || bias->value.shape() == mx::Shape{w.shape(1)}, "convTransposed1d: weight [Cin, Cout, k], bias [Cout]; got", {&w});
+        return conv_transposed1d(a, w, optional(bias), stride, padding, cmlx::stream());
     });
 }
 

@@ -32,3 +32,7 @@ int cmlx_kernel_test_slice(cmlx_array array, int axis, int index, cmlx_array *ou
         return mx::squeeze(mx::slice(a, start, stop, stream()), axis, stream());
     });
 }
+
+int cmlx_kernel_test_plain_matmul(cmlx_array a, cmlx_array b, cmlx_array *out) {
+    return produce(out, [&] { return mx::matmul(a->value, b->value, stream()); });
+}
