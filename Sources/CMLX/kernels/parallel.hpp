@@ -22,8 +22,9 @@ inline int max_threads() { return std::max(1, omp_get_max_threads()); }
 template <class Body>
 void parallel(int threads, Body &&body) {
     if (threads <= 1) return body(0, 1);
-    GOMP_parallel([](void *data) { (*static_cast<std::remove_reference_t<Body> *>(data))(omp_get_thread_num(), omp_get_num_threads()); },
-                  const_cast<void *>(static_cast<const void *>(&body)), unsigned(threads), 0);
+    GOMP_parallel([](void *data) {
+        (*static_cast<std::remove_reference_t<Body> *>(data))(omp_get_thread_num(), omp_get_num_threads());
+    }, const_cast<void *>(static_cast<const void *>(&body)), unsigned(threads), 0);
 }
 
 /// Splits 0..<count into one contiguous range a thread, each at least `grain` long: `body(begin, end)`.
