@@ -1,0 +1,77 @@
+// A conversation: turns in, streams of events out. Its tokens, media and caches live with the model.
+import Foundation
+import LyraMedia
+import LyraModel
+import LyraText
+
+/// A conversation with an open ``Lyra``. Media of earlier turns stay in context, and so do the caches: a later turn costs
+/// only its own tokens.
+public final class Conversation: Sendable {
+    public let lyra: Lyra
+    let id = UUID()
+    let system: String
+
+    init(_ lyra: Lyra, system: String) {
+        self.lyra = lyra
+        self.system = system
+    }
+
+    deinit {
+        let (lyra, id) = (lyra, id)
+        Task { await lyra.close(id) }
+    }
+
+    /// Says something; the reply comes as a stream of events. Ending the iteration early, or cancelling its task, stops the
+    /// work; the conversation then goes on as if the turn had not been taken.
+    public func reply(to parts: [Part], options: ReplyOptions = ReplyOptions()) -> AsyncThrowingStream<ReplyEvent, any Error> {
+        AsyncThrowingStream { continuation in
+            // The task holds the conversation, so its state outlives the reply.
+            let task = Task {
+                do {
+                    try await self.lyra.reply(self, to: parts, options: options) { continuation.yield($0) }
+                    continuation.finish()
+                } catch {
+                    continuation.finish(throwing: error)
+                }
+            }
+            continuation.onTermination = { _ in task.cancel() }
+        }
+    }
+
+    /// The whole reply at once.
+    public func respond(to parts: [Part], options: ReplyOptions = ReplyOptions()) async throws -> Reply {
+        for try await event in reply(to: parts, options: options) {
+            if case .done(let reply) = event { return reply }
+        }
+        throw CancellationError()
+    }
+}
+
+/// What the model keeps of a conversation.
+struct ConversationState {
+    /// All ids, placeholders included, those of replies too.
+    var ids: [Int32] = []
+    /// How many of `ids` the caches cover.
+    var cached = 0
+    /// Encoded media in prompt order.
+    var media: [EncodedMedium] = []
+    /// Encoder frames of single-window speech, by index in `media`: what another projector would need.
+    var frames: [Int: FramesBox] = [:]
+    var decoder: DecoderState
+    var adapter: Adapter?
+    /// The projector speech was last projected by.
+    var projector: Adapter?
+    /// Most windows of one recording so far.
+    var windows = 0
+    var turns = 0
+    /// Messages as text, for the compatible mode, which tokenises the whole prompt anew.
+    var transcript: [ChatMessage] = []
+    var isBusy = false
+    /// Whether the caches were thrown away during the current turn.
+    var wasRebuilt = false
+
+    init(decoder: DecoderState) { self.decoder = decoder }
+
+    /// Whether the last reply ended with an end token, or was cut at its limit.
+    func endedCleanly(_ endTokens: Set<Int32>) -> Bool { ids.last.map(endTokens.contains) ?? true }
+}
