@@ -5,22 +5,29 @@ import CMLX
 ///
 /// All arrays that gradients are wanted for must be arguments. An error of `f` comes out of the returned function as it
 /// is; one that `f` throws only when computed again comes out of the gradient as an ``MLXError``.
-public func checkpoint<E: Error>(
-    _ f: @escaping ([MLXArray]) throws(E) -> [MLXArray]
-) -> ([MLXArray]) throws(E) -> [MLXArray] {
-    return { inputs throws(E) in
-        let box = FunctionBox { try f($0) }
+public func checkpoint(
+    _ f: @escaping ([MLXArray]) throws -> [MLXArray]
+) -> ([MLXArray]) throws -> [MLXArray] {
+    return { inputs in
+        let box = FunctionBox(f)
         let (given, outputs) = (ArrayList(inputs), ArrayList())
         let status = cmlx_checkpoint(
             FunctionBox.trampoline, Unmanaged.passRetained(box).toOpaque(),
             { context in
                 if let context { Unmanaged<FunctionBox>.fromOpaque(context).release() }
             }, given.list, outputs.list)
-        if status == 0 { return outputs.arrays }
-        if let error = box.error as? E { throw error }
-        guard let error = MLXError.last as? E else { trap("MLX: \(MLXError.last)") }
-        throw error
+        try box.check(status)
+        return outputs.arrays
     }
+}
+
+/// A function with the values of `f` that keeps none of its intermediate results: for gradients they are computed again.
+///
+/// All arrays that gradients are wanted for must be arguments.
+public func checkpoint(_ f: @escaping ([MLXArray]) -> [MLXArray]) -> ([MLXArray]) -> [MLXArray] {
+    let throwing: ([MLXArray]) throws -> [MLXArray] = f
+    let transformed = checkpoint(throwing)
+    return { inputs in unfailing { try transformed(inputs) } }
 }
 
 /// A function of arrays with a gradient of its own.

@@ -11,7 +11,7 @@ public func eval(_ arrays: MLXArray...) { eval(arrays) }
 
 /// Computes arrays and waits. Traps where computing fails; ``checkedEval(_:)`` throws instead.
 public func eval(_ arrays: some Collection<MLXArray>) {
-    do { try checkedEval(arrays) } catch { trap("MLX: \(error)") }
+    unfailing { try checkedEval(arrays) }
 }
 
 /// Computes arrays and waits. Throws where that fails, for instance for want of memory.

@@ -33,7 +33,7 @@ public enum MLXFFT {
         0.5 - 0.5 * cos(MLXArray.arange(length, dtype: .float32) * (2 * Double.pi / Double(length)))
     }
 
-    /// Short-time transform of the last axis: `[..., samples]` -> `[..., frames, length / 2 + 1]`, complex.
+    /// Short-time transform of the last axis: `[..., samples]` -> `[..., length / 2 + 1, frames]`, complex.
     ///
     /// A frame of `length` begins every `hop` samples and is multiplied by `window`. `centre`: the ends are first
     /// mirrored by half a frame, so that frame i is about sample i hop.

@@ -1,141 +1,130 @@
 // Gradients of functions of arrays.
 //
-// A Swift error thrown by the function comes out of the transformed function as it is; its type is kept, so that
-// functions that do not throw need no `try`.
+// Each transformation exists for functions that do not throw, whose failing in MLX is then a mistake that stops the
+// program, and for those that do: what the function throws comes out as it is, and MLX's own failures as `MLXError`.
 import CMLX
 
 /// A function of arrays with the values of `f` and the gradients of its first value, a scalar, in the arguments
 /// `argumentNumbers`.
-public func valueAndGrad<E: Error>(
-    _ f: @escaping ([MLXArray]) throws(E) -> [MLXArray], argumentNumbers: [Int] = [0]
-) -> ([MLXArray]) throws(E) -> ([MLXArray], [MLXArray]) {
+public func valueAndGrad(
+    _ f: @escaping ([MLXArray]) throws -> [MLXArray], argumentNumbers: [Int] = [0]
+) -> ([MLXArray]) throws -> ([MLXArray], [MLXArray]) {
     let arguments = int32(argumentNumbers)
-    return { inputs throws(E) in
-        try call(f) { function, context in
-            let (given, values, gradients) = (ArrayList(inputs), ArrayList(), ArrayList())
-            let status = cmlx_value_and_grad(
-                function, context, given.list, arguments, arguments.count, values.list, gradients.list)
-            return (status, { (values.arrays, gradients.arrays) })
+    return { inputs in
+        try transform(f) { function, context, values, gradients in
+            let given = ArrayList(inputs)
+            return cmlx_value_and_grad(function, context, given.list, arguments, arguments.count, values, gradients)
         }
     }
 }
 
+/// A function of arrays with the values of `f` and the gradients of its first value, a scalar, in the arguments
+/// `argumentNumbers`.
+public func valueAndGrad(
+    _ f: @escaping ([MLXArray]) -> [MLXArray], argumentNumbers: [Int] = [0]
+) -> ([MLXArray]) -> ([MLXArray], [MLXArray]) {
+    let throwing: ([MLXArray]) throws -> [MLXArray] = f
+    let transformed = valueAndGrad(throwing, argumentNumbers: argumentNumbers)
+    return { inputs in unfailing { try transformed(inputs) } }
+}
+
 /// A function of one array with the value of `f`, a scalar, and its gradient.
-public func valueAndGrad<E: Error>(
-    _ f: @escaping (MLXArray) throws(E) -> MLXArray
-) -> (MLXArray) throws(E) -> (MLXArray, MLXArray) {
-    let transformed = valueAndGrad { (inputs: [MLXArray]) throws(E) in [try f(inputs[0])] }
-    return { input throws(E) in
+public func valueAndGrad(_ f: @escaping (MLXArray) throws -> MLXArray) -> (MLXArray) throws -> (MLXArray, MLXArray) {
+    let transformed = valueAndGrad { (inputs: [MLXArray]) throws in [try f(inputs[0])] }
+    return { input in
         let (values, gradients) = try transformed([input])
         return (values[0], gradients[0])
     }
 }
 
+/// A function of one array with the value of `f`, a scalar, and its gradient.
+public func valueAndGrad(_ f: @escaping (MLXArray) -> MLXArray) -> (MLXArray) -> (MLXArray, MLXArray) {
+    let throwing: (MLXArray) throws -> MLXArray = f
+    let transformed = valueAndGrad(throwing)
+    return { input in unfailing { try transformed(input) } }
+}
+
 /// A function of arrays with the gradients of the first value of `f`, a scalar, in the arguments `argumentNumbers`.
-public func grad<E: Error>(
-    _ f: @escaping ([MLXArray]) throws(E) -> [MLXArray], argumentNumbers: [Int] = [0]
-) -> ([MLXArray]) throws(E) -> [MLXArray] {
+public func grad(
+    _ f: @escaping ([MLXArray]) throws -> [MLXArray], argumentNumbers: [Int] = [0]
+) -> ([MLXArray]) throws -> [MLXArray] {
     let transformed = valueAndGrad(f, argumentNumbers: argumentNumbers)
-    return { inputs throws(E) in try transformed(inputs).1 }
+    return { inputs in try transformed(inputs).1 }
+}
+
+/// A function of arrays with the gradients of the first value of `f`, a scalar, in the arguments `argumentNumbers`.
+public func grad(
+    _ f: @escaping ([MLXArray]) -> [MLXArray], argumentNumbers: [Int] = [0]
+) -> ([MLXArray]) -> [MLXArray] {
+    let transformed = valueAndGrad(f, argumentNumbers: argumentNumbers)
+    return { inputs in transformed(inputs).1 }
 }
 
 /// A function of one array with the gradient of `f`, whose value is a scalar.
-public func grad<E: Error>(_ f: @escaping (MLXArray) throws(E) -> MLXArray) -> (MLXArray) throws(E) -> MLXArray {
+public func grad(_ f: @escaping (MLXArray) throws -> MLXArray) -> (MLXArray) throws -> MLXArray {
     let transformed = valueAndGrad(f)
-    return { input throws(E) in try transformed(input).1 }
+    return { input in try transformed(input).1 }
+}
+
+/// A function of one array with the gradient of `f`, whose value is a scalar.
+public func grad(_ f: @escaping (MLXArray) -> MLXArray) -> (MLXArray) -> MLXArray {
+    let transformed = valueAndGrad(f)
+    return { input in transformed(input).1 }
 }
 
 /// The values of `f` at `primals`, and the products of `cotangents` (one a value) with its Jacobian, one a primal.
-public func vjp<E: Error>(
-    _ f: ([MLXArray]) throws(E) -> [MLXArray], primals: [MLXArray], cotangents: [MLXArray]
-) throws(E) -> ([MLXArray], [MLXArray]) {
-    try call(f) { function, context in
+public func vjp(
+    _ f: @escaping ([MLXArray]) throws -> [MLXArray], primals: [MLXArray], cotangents: [MLXArray]
+) throws -> ([MLXArray], [MLXArray]) {
+    try transform(f) { function, context, values, products in
         let (given, vectors) = (ArrayList(primals), ArrayList(cotangents))
-        let (values, products) = (ArrayList(), ArrayList())
-        let status = cmlx_vjp(function, context, given.list, vectors.list, values.list, products.list)
-        return (status, { (values.arrays, products.arrays) })
+        return cmlx_vjp(function, context, given.list, vectors.list, values, products)
+    }
+}
+
+/// The values of `f` at `primals`, and the products of `cotangents` (one a value) with its Jacobian, one a primal.
+public func vjp(
+    _ f: @escaping ([MLXArray]) -> [MLXArray], primals: [MLXArray], cotangents: [MLXArray]
+) -> ([MLXArray], [MLXArray]) {
+    let throwing: ([MLXArray]) throws -> [MLXArray] = f
+    return unfailing { try vjp(throwing, primals: primals, cotangents: cotangents) }
+}
+
+/// The values of `f` at `primals`, and the products of its Jacobian with `tangents` (one a primal), one a value.
+public func jvp(
+    _ f: @escaping ([MLXArray]) throws -> [MLXArray], primals: [MLXArray], tangents: [MLXArray]
+) throws -> ([MLXArray], [MLXArray]) {
+    try transform(f) { function, context, values, products in
+        let (given, vectors) = (ArrayList(primals), ArrayList(tangents))
+        return cmlx_jvp(function, context, given.list, vectors.list, values, products)
     }
 }
 
 /// The values of `f` at `primals`, and the products of its Jacobian with `tangents` (one a primal), one a value.
-public func jvp<E: Error>(
-    _ f: ([MLXArray]) throws(E) -> [MLXArray], primals: [MLXArray], tangents: [MLXArray]
-) throws(E) -> ([MLXArray], [MLXArray]) {
-    try call(f) { function, context in
-        let (given, vectors) = (ArrayList(primals), ArrayList(tangents))
-        let (values, products) = (ArrayList(), ArrayList())
-        let status = cmlx_jvp(function, context, given.list, vectors.list, values.list, products.list)
-        return (status, { (values.arrays, products.arrays) })
-    }
+public func jvp(
+    _ f: @escaping ([MLXArray]) -> [MLXArray], primals: [MLXArray], tangents: [MLXArray]
+) -> ([MLXArray], [MLXArray]) {
+    let throwing: ([MLXArray]) throws -> [MLXArray] = f
+    return unfailing { try jvp(throwing, primals: primals, tangents: tangents) }
 }
 
 /// The array as a constant: gradients stop here.
 public func stopGradient(_ array: MLXArray) -> MLXArray { array.unary(CMLX_STOP_GRADIENT) }
 
-/// Owns a list of arrays on the C side.
-final class ArrayList {
-    let list: cmlx_list
-
-    init(_ arrays: [MLXArray] = []) {
-        var out: cmlx_list?
-        guard cmlx_list_new(&out) == 0, let out else { trap("MLX: \(MLXError.last)") }
-        list = out
-        ArrayList.append(arrays, to: out)
-    }
-
-    deinit { cmlx_list_free(list) }
-
-    var arrays: [MLXArray] { ArrayList.arrays(of: list) }
-
-    static func arrays(of list: cmlx_list?) -> [MLXArray] {
-        guard let list else { return [] }
-        return (0..<cmlx_list_count(list)).map { index in MLXArray.make { cmlx_list_get(list, index, $0) } }
-    }
-
-    static func append(_ arrays: [MLXArray], to list: cmlx_list?) {
-        guard let list else { return }
-        for array in arrays {
-            require(cmlx_list_append(list, array.handle) == 0, "MLX: \(MLXError.last)")
-        }
-    }
+/// Has `body` call `f` through a C function pointer and write two lists of arrays.
+private func transform(
+    _ f: @escaping ([MLXArray]) throws -> [MLXArray],
+    _ body: (cmlx_function, UnsafeMutableRawPointer, cmlx_list, cmlx_list) -> Int32
+) throws -> ([MLXArray], [MLXArray]) {
+    let (first, second) = (ArrayList(), ArrayList())
+    let box = FunctionBox(f)
+    defer { withExtendedLifetime((first, second, box)) {} }
+    let status = body(FunctionBox.trampoline, Unmanaged.passUnretained(box).toOpaque(), first.list, second.list)
+    try box.check(status)
+    return (first.arrays, second.arrays)
 }
 
-/// What a C function pointer needs to call a Swift function, and the error that it threw.
-final class FunctionBox {
-    let body: ([MLXArray]) throws -> [MLXArray]
-    var error: (any Error)?
-
-    init(_ body: @escaping ([MLXArray]) throws -> [MLXArray]) { self.body = body }
-
-    static let trampoline: cmlx_function = { context, inputs, outputs in
-        guard let context else { return 1 }
-        let box = Unmanaged<FunctionBox>.fromOpaque(context).takeUnretainedValue()
-        do {
-            ArrayList.append(try box.body(ArrayList.arrays(of: inputs)), to: outputs)
-            return 0
-        } catch {
-            box.error = error
-            cmlx_report("\(error)")
-            return 1
-        }
-    }
-}
-
-/// Has `transform` call `f` through a C function pointer. An error of `f` is thrown as it is; MLX's own are thrown where
-/// `E` can hold them and trap elsewhere, as they mean that `f` or its arguments cannot be transformed so.
-private func call<E: Error, R>(
-    _ f: ([MLXArray]) throws(E) -> [MLXArray],
-    _ transform: (cmlx_function, UnsafeMutableRawPointer) -> (Int32, () -> R)
-) throws(E) -> R {
-    // The box does not outlive this call, nor does the transformation keep it.
-    let outcome: Result<R, E> = withoutActuallyEscaping(f) { f in
-        let box = FunctionBox { try f($0) }
-        let (status, results) = transform(FunctionBox.trampoline, Unmanaged.passUnretained(box).toOpaque())
-        defer { withExtendedLifetime(box) {} }
-        if status == 0 { return .success(results()) }
-        if let error = box.error as? E { return .failure(error) }
-        guard let error = MLXError.last as? E else { trap("MLX: \(MLXError.last)") }
-        return .failure(error)
-    }
-    return try outcome.get()
+/// Stops the program where `body`, which calls nothing that throws, fails in MLX.
+func unfailing<R>(_ body: () throws -> R) -> R {
+    do { return try body() } catch { trap("MLX: \(error)") }
 }

@@ -187,7 +187,7 @@ int cmlx_random_permutation(cmlx_array a, int axis, cmlx_array key, cmlx_array *
 typedef enum { CMLX_FFT, CMLX_IFFT, CMLX_RFFT, CMLX_IRFFT } cmlx_fft_op;
 /// `n`: length to cut or pad to with zeros (of the result for IRFFT); 0 as it is.
 int cmlx_fft(cmlx_fft_op op, cmlx_array a, int n, int axis, cmlx_array *out);
-/// Windowed frames of the last axis -> `[..., frames, length / 2 + 1]`. `centre`: mirrors half a frame at both ends.
+/// Windowed frames of the last axis -> `[..., length / 2 + 1, frames]`. `centre`: mirrors half a frame at both ends.
 int cmlx_stft(cmlx_array a, int length, int hop, cmlx_array window, bool centre, cmlx_array *out);
 /// The inverse; `samples` of the result, 0: as many as there are.
 int cmlx_istft(cmlx_array a, int length, int hop, cmlx_array window, bool centre, int samples, cmlx_array *out);
