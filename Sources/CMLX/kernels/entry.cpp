@@ -1,5 +1,6 @@
 // The C entry points of the kernels: check shapes, then record the operation.
 #include <cmath>
+#include "attention.hpp"
 #include "composed.hpp"
 #include "elementwise.hpp"
 #include "linear.hpp"
@@ -66,7 +67,7 @@ int cmlx_kernel_attention(cmlx_array q, cmlx_array k, cmlx_array v, float scale,
                     Q.shape(3) == K.shape(3) && K.shape(2) > 0 && Q.shape(2) % K.shape(2) == 0 && K.shape(1) > 0,
                 "attention: q [B, L, Hq, D], k and v [B, S, Hkv, D], Hkv divides Hq; got", {&Q, &K, &V});
         require(!causal || Q.shape(1) <= K.shape(1), "attention: causal with more queries than keys:", {&Q, &K});
-        return composed::attention(Q, K, V, scale, causal, stream());
+        return attention(Q, K, V, scale, causal, stream());
     });
 }
 

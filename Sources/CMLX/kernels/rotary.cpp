@@ -17,8 +17,7 @@ public:
     }
 
     void eval_cpu(const std::vector<mx::array> &inputs, std::vector<mx::array> &outputs) override {
-        const auto &a = inputs[0];
-        auto x = a.shape(3) == 1 || a.strides(3) == 1 ? view(a) : as_contiguous(a, a.dtype());
+        auto x = with_contiguous_rows(inputs[0]);
         auto cos = as_contiguous(inputs[1], mx::float32), sin = as_contiguous(inputs[2], mx::float32);
         auto out = allocate(outputs[0]);
         enqueue([=, sign = backwards_ ? -1.0f : 1.0f]() mutable {
