@@ -8,7 +8,7 @@ import MLX
 extension Lyra {
     /// Makes the reply to one turn; `send` receives its events. On an error or cancellation the conversation is as before.
     func reply(
-        _ conversation: Conversation, to parts: [Part], options: ReplyOptions, send: @Sendable (ReplyEvent) -> Void
+        _ conversation: Conversation, to parts: [Part], options: ReplyOptions, send: @escaping @Sendable (ReplyEvent) -> Void
     ) async throws {
         var state = conversations[conversation.id] ?? ConversationState(decoder: model.decoder.newState())
         guard !state.isBusy else { throw MediaUseError.busy }
@@ -114,9 +114,9 @@ struct TurnRun {
             try Task.checkCancellation()
             send(.progress(stage: stage, fraction: share))
         }
-        var encoder = MediaEncoder(model: model, isCompatible: compatible, trace: options.trace, report: report)
+        let encoder = MediaEncoder(model: model, isCompatible: compatible, trace: options.trace, report: report)
         let parts = compatible ? Part.readByTheRelease(parts) : parts
-        try encode(parts, with: &encoder, &state)
+        try encode(parts, with: encoder, &state)
         timings = encoder.timings
         // The original drops adapters from the second turn on; the projector of the first stays.
         adapter = compatible && state.turns > 0 ? nil : chosenAdapter(windows: state.windows)
@@ -137,7 +137,7 @@ struct TurnRun {
     }
 
     private mutating func encode(
-        _ parts: [Part], with encoder: inout MediaEncoder, _ state: inout ConversationState
+        _ parts: [Part], with encoder: MediaEncoder, _ state: inout ConversationState
     ) throws {
         var encoded: [EncodedPart] = []
         let past = state.windows
@@ -228,10 +228,10 @@ struct TurnRun {
             case .speech: usage.speechTokens += span.range.count
             }
         }
-        report(result.extractions, spans: spans, media: media, state)
+        sendEvidence(result.extractions, spans: spans, media: media, state)
     }
 
-    private func report(_ extractions: [Extraction], spans: [MediumSpan], media: [EncodedMedium], _ state: ConversationState) {
+    private func sendEvidence(_ extractions: [Extraction], spans: [MediumSpan], media: [EncodedMedium], _ state: ConversationState) {
         if let trace = options.trace {
             for extraction in extractions {
                 trace.record("survivors.\(extraction.layer)", extraction.survivors)
