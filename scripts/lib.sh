@@ -3,12 +3,7 @@
 say() { echo "$NAME: $*" >&2; }
 fail() { say "$*"; exit 1; }
 
-as_root() {
-    if [ "$(id -u)" = 0 ]; then "$@"
-    elif command -v sudo >/dev/null; then sudo "$@"
-    else fail "must install Debian packages, but this is not root and there is no sudo"
-    fi
-}
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
 is_installed() { [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
@@ -22,7 +17,7 @@ apt_get() {
                 [ $((SECONDS - started)) -lt 600 ] || { APT_ERROR="another apt-get is running for ten minutes"; return 1; }
                 sleep 3 ;;
             *)
-                APT_ERROR=$(grep -m 1 -E '^(E:|sudo:|[a-z]*: must)' <<< "$output" || head -n 1 <<< "$output")
+                APT_ERROR=$(grep -m 1 '^E:' <<< "$output" || tail -n 1 <<< "$output")
                 return 1 ;;
         esac
     done
@@ -34,6 +29,8 @@ install_debian() {
     for package in "$@"; do is_installed "$package" || missing+=("$package"); done
     [ ${#missing[@]} -gt 0 ] || return 0
     command -v apt-get >/dev/null || fail "this is not a Debian system; install the counterparts of: ${missing[*]}"
+    [ "$(id -u)" = 0 ] || command -v sudo >/dev/null \
+        || fail "this is not root and there is no sudo; as root, run: apt-get install ${missing[*]}"
     say "installing Debian packages: ${missing[*]}"
     apt_get update || fail "cannot reach Debian's package servers (${APT_ERROR:-apt-get update failed})"
     apt_get install -y --no-install-recommends "${missing[@]}" || fail "cannot install ${missing[*]} (${APT_ERROR:-apt-get failed})"

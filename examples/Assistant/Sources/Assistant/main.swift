@@ -17,13 +17,13 @@ options.maximumTokens = 32
 options.speaks = true
 
 let question: [Part] = [.image(.file(arguments[1])), .speech(.file(arguments[2]))]
-var answer: AudioWriter?
+var answer: AudioFileWriter?
 for try await event in conversation.reply(to: question, options: options) {
     switch event {
     case .text(let delta):
         FileHandle.standardOutput.write(Data(delta.utf8))
     case .audio(let chunk) where arguments.count == 4:
-        if answer == nil { answer = try AudioWriter(arguments[3], sampleRate: chunk.sampleRate) }
+        if answer == nil { answer = try AudioFileWriter(path: arguments[3], sampleRate: chunk.sampleRate) }
         try answer?.append(chunk.samples)
     case .done(let reply):
         print("\n\(reply.usage.completionTokens) tokens, \(reply.usage.spokenSeconds) s of speech")
