@@ -9,8 +9,8 @@ public enum AlphaPolicy: Sendable {
     case drop
 }
 
-/// Reads PNG, JPEG, WebP, GIF, BMP, TIFF, PNM, QOI, JPEG 2000 and JPEG XL (as far as this FFmpeg has decoders for
-/// them). Of an animation the first frame. Colour profiles are not applied.
+/// Reads PNG, JPEG, WebP, GIF, AVIF, BMP, TIFF, PNM, QOI, JPEG 2000 and JPEG XL (as far as this FFmpeg has decoders
+/// for them). Of an animation the first frame. Colour profiles are not applied.
 public enum ImageReader {
     /// Decodes a picture.
     /// - Parameters:
@@ -30,6 +30,10 @@ public enum ImageReader {
         _ bytes: [UInt8], source description: String, alpha: AlphaPolicy, applyOrientation: Bool = true, limits: MediaLimits
     ) throws(MediaError) -> RGBImage {
         guard !bytes.isEmpty else { throw .empty(source: description) }
+        if isAVIF(bytes) {  // in the container of MP4
+            let frames = try VideoReader(.bytes(bytes), alpha: alpha, limits: limits).frames(at: [0])
+            if let frame = frames.first { return frame }
+        }
         guard let format = PictureFormat(bytes) else {
             throw .unsupported(
                 source: description, reason: "its content is no picture format known here; give a PNG, JPEG, WebP or GIF file")
@@ -46,6 +50,11 @@ public enum ImageReader {
                 try decode(format == .png ? PNGChunks.withoutText(bytes) : bytes, format, alpha, limits, description)
             }
         return applyOrientation ? image.oriented(header.orientation) : image
+    }
+
+    private static func isAVIF(_ bytes: [UInt8]) -> Bool {
+        let view = ByteView(bytes[...])
+        return view.tag(4) == "ftyp" && ["avif", "avis"].contains(view.tag(8))
     }
 
     private static func decode(

@@ -150,6 +150,7 @@ public final class VideoReader {
     private func advance(to index: Int) throws(MediaError) -> Bool {
         if index < position { try rewind() }
         if index - position > Self.patience, table == nil, info.codec != "gif", info.codec != "apng" {
+            try rewind()  // what was decoded so far belongs into the table as well
             table = try FrameTable(scanning: input, limit: Self.maximumFrames, source: source)
             try rewind()
         }
