@@ -123,6 +123,8 @@ typedef struct cff_still cff_still;
 cff_still *cff_still_decode(const uint8_t *bytes, size_t count, const char *decoder, int64_t max_pixels,
                             cff_status *status);
 void cff_still_close(cff_still *still);
+/// The file is damaged or cut short; the picture is what could be made out.
+bool cff_still_damaged(const cff_still *still);
 int cff_still_width(const cff_still *still);
 int cff_still_height(const cff_still *still);
 
