@@ -68,11 +68,11 @@ public struct EvidencePicture: Sendable {
         return scene
     }
 
-    /// The question on two lines at most.
+    /// The question on two lines at most, with room for the wider letters of a viewer's own font.
     private var titleLines: [String] {
         let trimmed = question.split(whereSeparator: \.isWhitespace).joined(separator: " ")
         let title = trimmed.isEmpty ? "What the model listened to and looked at" : "“\(trimmed)”"
-        return Self.wrap(title, size: Self.titleSize, width: Self.pageWidth - 2 * Self.margin, lines: 2)
+        return Self.wrap(title, size: Self.titleSize, width: 0.8 * (Self.pageWidth - 2 * Self.margin), lines: 2)
     }
 
     static func wrap(_ text: String, size: Double, width: Double, lines: Int) -> [String] {
@@ -132,9 +132,9 @@ public struct EvidencePicture: Sendable {
         }
         scene.shapes.append(
             .text("attention the question pays, as a multiple of the average", x: bar.maxX + 18, y: y + 11, size: 14, Palette.text))
-        let swatch = Frame(x: Self.pageWidth - Self.margin - 80, y: y, width: 18, height: 12)
+        let swatch = Frame(x: Self.pageWidth - Self.margin - 86, y: y, width: 18, height: 12)
         scene.shapes.append(.rectangle(swatch, Palette.dropped))
-        scene.shapes.append(.text("dropped", x: swatch.maxX + 10, y: y + 11, size: 14, Palette.text))
+        scene.shapes.append(.text("dropped", x: Self.pageWidth - Self.margin, y: y + 11, size: 14, Palette.text, anchor: .end))
         if evidence.media.contains(where: { $0.kind == .speech && Double($0.pieces.count) > Self.pageWidth }) {
             scene.shapes.append(
                 .text(
