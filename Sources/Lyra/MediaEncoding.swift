@@ -71,7 +71,7 @@ struct MediaEncoder {
         let patches = try timed(.media) {
             let reader = try VideoReader(source)
             let count = try ImageGeometry.frameCount(
-                total: reader.info.frameCount, framesPerSecond: reader.info.framesPerSecond, maximum: maximumFrames)
+                total: reader.info.frameCount, framesPerSecond: reader.info.frameRate, maximum: maximumFrames)
             let indices = ImageGeometry.frameIndices(total: reader.info.frameCount, count: count)
             let original = PixelSize(height: reader.info.height, width: reader.info.width)
             let size = try ImageGeometry.smartResize(

@@ -77,6 +77,8 @@ public struct SystemConfiguration: Sendable {
             vocabularySize: vocabulary, mropeSections: sections, tiesEmbeddings: tied,
             visionTower: "model_zoo/vision/\(name)_ViT", speechTower: "model_zoo/audio/\(name)_whisper",
             speechHiddenSize: whisper.width, generator: GeneratorConfiguration(layers: generator))
+        // Small vocabularies keep the special tokens right after the 256 bytes, where <|im_end|> is the third.
+        if vocabulary < 151_665 { language.endOfTextToken = 258 }
         self.whisper = whisper
         self.vision = vision
         self.vocoder = vocoder

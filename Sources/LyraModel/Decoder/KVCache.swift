@@ -42,7 +42,7 @@ public struct KVCache {
             let fresh = MLXArray.zeros(shape, dtype: rows.dtype)
             target = buffer.map { concatenated([$0[0..., ..<start], fresh], axis: 1) } ?? fresh
         }
-        return sliceUpdate(target, rows, start: [start], axes: [1])
+        return sliceUpdate(target, update: rows, start: MLXArray([Int32(start)], [1]), axes: [1])
     }
 }
 

@@ -52,7 +52,7 @@ public struct ModelLocation: Sendable, Equatable {
             guard let named, !named.isEmpty else { return nil }
             let last = named.split(separator: "/").last.map(String.init) ?? named
             let places = (named.hasPrefix("/") ? [named] : []) + roots.map { "\($0)/\(named)" } + roots.map { "\($0)/\(last)" }
-            if let place = places.first(where: { exists($0 + "/config.json") }) { return place }
+            if let place = places.first(where: { exists($0 + "/config.json") }) { return standardized(place) }
             location.missing[part] = .missingPart(
                 part: part, named: named, searched: places.map { standardized($0) }, option: option)
             return nil

@@ -49,6 +49,8 @@ public final class Parameters {
         public var name: String
         public var shape: [Int]
         public var isMatrix: Bool
+        /// Tells apart tensors of equal names in different files, when values are made up.
+        var salt = ""
     }
 
     private let source: (any TensorSource)?

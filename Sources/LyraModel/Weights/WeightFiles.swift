@@ -12,7 +12,12 @@ enum WeightFiles {
     static func openAdapter(_ folder: String) throws -> any TensorSource {
         let torch = folder + "/adapter_model.bin"
         if !exists(folder + "/adapter_model.safetensors"), exists(torch) { return try TorchSource(torch) }
-        return SafetensorsSource(try ShardedSafetensors(file: folder + "/adapter_model.safetensors"), origin: folder)
+        return try openFile(folder + "/adapter_model.safetensors")
+    }
+
+    /// One safetensors file.
+    static func openFile(_ path: String) throws -> any TensorSource {
+        SafetensorsSource(try ShardedSafetensors(file: path), origin: path)
     }
 
     /// The projector that was trained beside an adapter; nil when there is none.

@@ -46,7 +46,8 @@ public struct WhisperEncoder {
         x = Kernel.conv1d(
             x, weight: convolution2.weight, bias: convolution2.bias, stride: 2, padding: 1, dilation: 1, activation: .gelu)
         inspect("convolutions", x)
-        var hidden = x.asType(.float32) + positions
+        // Whisper always sees whole windows; a shorter run of frames takes the first positions.
+        var hidden = x.asType(.float32) + positions[..<x.dim(1)]
         inspect("embedded", hidden)
         for (i, layer) in layers.enumerated() {
             hidden = layer(hidden)

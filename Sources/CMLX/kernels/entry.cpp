@@ -1,0 +1,152 @@
+// The C entry points of the kernels: check shapes, then record the operation.
+#include <cmath>
+#include "composed.hpp"
+#include "linear.hpp"
+
+using namespace cmlx;
+
+namespace {
+
+composed::Optional optional(cmlx_array array) {
+    return array ? composed::Optional(array->value) : composed::Optional();
+}
+
+std::string describe(const mx::array &a) {
+    std::string text = "[";
+    for (size_t i = 0; i < a.ndim(); i++) text += (i ? ", " : "") + std::to_string(a.shape(int(i)));
+    return text + "]";
+}
+
+/// Throws unless `condition`: `what`, then the shapes involved.
+void require(bool condition, const char *what, std::initializer_list<const mx::array *> arrays) {
+    if (condition) return;
+    std::string message = what;
+    for (const auto *a : arrays) message += " " + describe(*a);
+    throw std::invalid_argument(message);
+}
+
+}  // namespace
+
+int cmlx_kernel_linear(cmlx_array x, cmlx_array weight, cmlx_array bias, cmlx_activation activation,
+                       cmlx_array residual, cmlx_dtype output, cmlx_array *out) {
+    return produce(out, [&] {
+        const auto &a = x->value, &w = weight->value;
+        require(a.ndim() >= 1 && w.ndim() == 2 && a.shape(-1) == w.shape(1), "linear: x [..., K], weight [N, K]; got",
+                {&a, &w});
+        if (bias)
+            require(bias->value.ndim() == 1 && bias->value.shape(0) == w.shape(0), "linear: weight [N, K], bias [N]; got",
+                    {&w, &bias->value});
+        auto shape = a.shape();
+        shape.back() = w.shape(0);
+        if (residual) require(residual->value.shape() == shape, "linear: the residual has another shape than the result:",
+                              {&residual->value});
+        return linear(a, w, optional(bias), activation, optional(residual), to_dtype(output), stream());
+    });
+}
+
+int cmlx_kernel_matmul(cmlx_array a, cmlx_array b, bool transpose_a, bool transpose_b, cmlx_dtype output,
+                       cmlx_array *out) {
+    return produce(out, [&] {
+        const auto &left = a->value, &right = b->value;
+        require(left.ndim() >= 2 && right.ndim() >= 2 && (right.ndim() == 2 || left.ndim() == right.ndim()) &&
+                    left.shape(transpose_a ? -2 : -1) == right.shape(transpose_b ? -1 : -2) &&
+                    (right.ndim() == 2 ? left.ndim() == 2 || !transpose_a
+                                       : std::equal(left.shape().begin(), left.shape().end() - 2, right.shape().begin())),
+                "matmul: matrices whose inner axes agree, in equal batches; got", {&left, &right});
+        return matmul(left, right, transpose_a, transpose_b, to_dtype(output), stream());
+    });
+}
+
+int cmlx_kernel_attention(cmlx_array q, cmlx_array k, cmlx_array v, float scale, bool causal, cmlx_array *out) {
+    return produce(out, [&] {
+        const auto &Q = q->value, &K = k->value, &V = v->value;
+        require(Q.ndim() == 4 && K.ndim() == 4 && K.shape() == V.shape() && Q.shape(0) == K.shape(0) &&
+                    Q.shape(3) == K.shape(3) && K.shape(2) > 0 && Q.shape(2) % K.shape(2) == 0 && K.shape(1) > 0,
+                "attention: q [B, L, Hq, D], k and v [B, S, Hkv, D], Hkv divides Hq; got", {&Q, &K, &V});
+        require(!causal || Q.shape(1) <= K.shape(1), "attention: causal with more queries than keys:", {&Q, &K});
+        return composed::attention(Q, K, V, scale, causal, stream());
+    });
+}
+
+int cmlx_kernel_attention_scores(cmlx_array q, cmlx_array k, float scale, cmlx_array *out) {
+    return produce(out, [&] {
+        const auto &Q = q->value, &K = k->value;
+        require(Q.ndim() == 3 && K.ndim() == 3 && Q.shape(2) == K.shape(2) && K.shape(1) > 0 &&
+                    Q.shape(1) % K.shape(1) == 0 && K.shape(0) > 0,
+                "attentionScores: q [Lq, Hq, D], k [S, Hkv, D], Hkv divides Hq; got", {&Q, &K});
+        return composed::attention_scores(Q, K, scale, stream());
+    });
+}
+
+int cmlx_kernel_rms_norm(cmlx_array x, cmlx_array weight, float eps, cmlx_dtype output, cmlx_array *out) {
+    return produce(out, [&] {
+        return composed::rms_norm(x->value, weight->value, eps, to_dtype(output), stream());
+    });
+}
+
+int cmlx_kernel_layer_norm(cmlx_array x, cmlx_array weight, cmlx_array bias, float eps, cmlx_dtype output,
+                           cmlx_array *out) {
+    return produce(out, [&] {
+        return composed::layer_norm(x->value, optional(weight), optional(bias), eps, to_dtype(output), stream());
+    });
+}
+
+int cmlx_kernel_swiglu(cmlx_array gate, cmlx_array up, cmlx_array *out) {
+    return produce(out, [&] {
+        const auto &g = gate->value;
+        if (up) {
+            require(up->value.shape() == g.shape(), "swiglu: gate and up of one shape; got", {&g, &up->value});
+            return composed::swiglu(g, up->value, stream());
+        }
+        require(g.ndim() >= 1 && g.shape(-1) % 2 == 0, "swiglu: an even last axis; got", {&g});
+        return composed::swiglu(composed::half(g, 0, stream()), composed::half(g, 1, stream()), stream());
+    });
+}
+
+int cmlx_kernel_activation(cmlx_array x, cmlx_activation activation, float parameter, cmlx_array *out) {
+    return produce(out, [&] { return composed::activation(x->value, activation, parameter, stream()); });
+}
+
+int cmlx_kernel_rotary(cmlx_array x, cmlx_array cos, cmlx_array sin, cmlx_array *out) {
+    return produce(out, [&] {
+        const auto &a = x->value;
+        require(a.ndim() == 4 && a.shape(3) % 2 == 0 && cos->value.shape() == mx::Shape{a.shape(1), a.shape(3) / 2} &&
+                    sin->value.shape() == cos->value.shape(),
+                "rotary: x [B, L, H, D], cos and sin [L, D/2]; got", {&a, &cos->value, &sin->value});
+        return composed::rotary(a, cos->value, sin->value, stream());
+    });
+}
+
+int cmlx_kernel_conv1d(cmlx_array x, cmlx_array weight, cmlx_array bias, int stride, int padding, int dilation,
+                       cmlx_activation activation, cmlx_array *out) {
+    return produce(out, [&] {
+        const auto &a = x->value, &w = weight->value;
+        require(a.ndim() == 3 && w.ndim() == 3 && a.shape(2) == w.shape(1), "conv1d: x [N, L, Cin], weight [Cout, Cin, k]; got",
+                {&a, &w});
+        return composed::conv1d(a, w, optional(bias), stride, padding, dilation, activation, cmlx::stream());
+    });
+}
+
+int cmlx_kernel_conv_transposed1d(cmlx_array x, cmlx_array weight, cmlx_array bias, int stride, int padding,
+                                  cmlx_array *out) {
+    return produce(out, [&] {
+        const auto &a = x->value, &w = weight->value;
+        require(a.ndim() == 3 && w.ndim() == 3 && a.shape(2) == w.shape(0),
+                "convTransposed1d: x [N, L, Cin], weight [Cin, Cout, k]; got", {&a, &w});
+        return composed::conv_transposed1d(a, w, optional(bias), stride, padding, cmlx::stream());
+    });
+}
+
+int cmlx_kernel_add(cmlx_array a, cmlx_array b, cmlx_dtype output, cmlx_array *out) {
+    return produce(out, [&] {
+        const auto type = to_dtype(output);
+        require(a->value.shape() == b->value.shape(), "add: arrays of one shape; got", {&a->value, &b->value});
+        const auto sum = mx::add(mx::astype(a->value, mx::float32, stream()), mx::astype(b->value, mx::float32, stream()),
+                                 stream());
+        return mx::astype(sum, type, stream());
+    });
+}
+
+int cmlx_kernel_convert(cmlx_array x, cmlx_dtype output, cmlx_array *out) {
+    return produce(out, [&] { return mx::astype(x->value, to_dtype(output), stream()); });
+}

@@ -1,0 +1,181 @@
+// Vectors of 16 floats written once and compiled for each instruction set.
+//
+// `dispatch(body)` calls an always-inline lambda inside a function built for the best instruction set of this machine;
+// everything the body calls must be ALWAYS_INLINE too. The vectors are the compiler's generic ones: one AVX-512
+// register, two AVX2 registers, or four SSE or NEON registers.
+#pragma once
+#include <cstdint>
+#include <initializer_list>
+#include <cstring>
+#include <type_traits>
+
+#define ALWAYS_INLINE __attribute__((always_inline))
+#if defined(__x86_64__)
+#define TARGET_AVX2 __attribute__((target("avx2,fma,f16c")))
+#define TARGET_AVX512 __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq")))
+#define TARGET_AVX512_BF16 \
+    __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")))
+#include <immintrin.h>
+#endif
+#pragma clang diagnostic ignored "-Wpsabi"  // vectors cross only inlined calls
+
+namespace cmlx {
+
+/// Instruction sets in rising order. AVX-512 means F, BW, VL and DQ.
+enum class ISA : int { portable = 0, avx2, avx512, avx512_bf16 };
+
+/// The best set that this machine has and LYRA_ISA (portable, avx2, avx512, avx512bf16) or `set_isa_limit` allows.
+ISA isa();
+void set_isa_limit(ISA limit);
+
+namespace simd {
+
+constexpr int width = 16;
+typedef float f32 __attribute__((vector_size(64)));
+typedef int32_t i32 __attribute__((vector_size(64)));
+typedef uint32_t u32 __attribute__((vector_size(64)));
+typedef uint16_t u16 __attribute__((vector_size(32)));
+typedef _Float16 f16 __attribute__((vector_size(32)));
+
+/// Storage of a bfloat16 and of a float16: bits only.
+enum class bf16 : uint16_t {};
+enum class half : uint16_t {};
+
+template <class V, class T>
+ALWAYS_INLINE inline V load_bits(const T *p) {
+    V v;
+    std::memcpy(&v, p, sizeof v);
+    return v;
+}
+
+ALWAYS_INLINE inline f32 splat(float x) { return f32{} + x; }
+ALWAYS_INLINE inline f32 max(f32 a, f32 b) { return a > b ? a : b; }  // b where a is NaN
+ALWAYS_INLINE inline f32 min(f32 a, f32 b) { return a < b ? a : b; }
+
+ALWAYS_INLINE inline f32 load(const float *p) { return load_bits<f32>(p); }
+ALWAYS_INLINE inline f32 load(const bf16 *p) {
+    return __builtin_bit_cast(f32, __builtin_convertvector(load_bits<u16>(p), u32) << 16);
+}
+ALWAYS_INLINE inline f32 load(const half *p) { return __builtin_convertvector(load_bits<f16>(p), f32); }
+
+/// Round to nearest even; a NaN stays one.
+ALWAYS_INLINE inline u16 to_bf16(f32 v) {
+    const u32 bits = __builtin_bit_cast(u32, v);
+    const u32 rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
+    const u32 kept = v == v ? rounded : u32{} + 0x7fc0u;
+    return __builtin_convertvector(kept, u16);
+}
+
+ALWAYS_INLINE inline void store(float *p, f32 v) { std::memcpy(p, &v, sizeof v); }
+ALWAYS_INLINE inline void store(bf16 *p, f32 v) {
+    const u16 bits = to_bf16(v);
+    std::memcpy(p, &bits, sizeof bits);
+}
+ALWAYS_INLINE inline void store(half *p, f32 v) {
+    const f16 bits = __builtin_convertvector(v, f16);
+    std::memcpy(p, &bits, sizeof bits);
+}
+
+/// The first `count` elements; zeros after them.
+template <class T>
+ALWAYS_INLINE inline f32 load(const T *p, int count) {
+    if (count >= width) return load(p);
+    T buffer[width] = {};
+    std::memcpy(buffer, p, size_t(count) * sizeof(T));
+    return load(buffer);
+}
+template <class T>
+ALWAYS_INLINE inline void store(T *p, f32 v, int count) {
+    if (count >= width) return store(p, v);
+    T buffer[width];
+    store(buffer, v);
+    std::memcpy(p, buffer, size_t(count) * sizeof(T));
+}
+
+ALWAYS_INLINE inline float sum(f32 v) {
+    typedef float f32x8 __attribute__((vector_size(32)));
+    typedef float f32x4 __attribute__((vector_size(16)));
+    const f32x8 a = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
+                    __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
+    const f32x4 b = __builtin_shufflevector(a, a, 0, 1, 2, 3) + __builtin_shufflevector(a, a, 4, 5, 6, 7);
+    return (b[0] + b[2]) + (b[1] + b[3]);
+}
+ALWAYS_INLINE inline float highest(f32 v) {
+    for (int step : {8, 4, 2, 1})
+        for (int i = 0; i < step; i++) v[i] = v[i] > v[i + step] ? v[i] : v[i + step];
+    return v[0];
+}
+
+/// 2^x. Relative error below 1.2e-7 (2 units in the last place); 0 below -126, infinity above 128, NaN stays.
+ALWAYS_INLINE inline f32 exp2(f32 x) {
+    const f32 clamped = min(splat(128), max(splat(-127), x));            // in this order a NaN comes through
+    const f32 shifted = clamped + 12582912.0f;                           // rounds to an integer held in the low bits
+    const f32 f = clamped - (shifted - 12582912.0f);                     // -0.5 ... 0.5
+    f32 p = splat(1.5403530e-4f);                                        // Taylor-like minimax of 2^f
+    p = p * f + 1.3333558e-3f;
+    p = p * f + 9.6181291e-3f;
+    p = p * f + 5.5504109e-2f;
+    p = p * f + 2.4022651e-1f;
+    p = p * f + 6.9314718e-1f;
+    p = p * f + 1.0f;
+    const i32 exponent = (__builtin_bit_cast(i32, shifted) << 23) + (127 << 23);
+    return p * __builtin_bit_cast(f32, exponent);
+}
+/// e^x; the argument is reduced in two parts so that large |x| keeps the accuracy of exp2.
+ALWAYS_INLINE inline f32 exp(f32 x) {
+    constexpr float log2e = 1.44269504f;
+    const f32 clamped = min(splat(88.8f), max(splat(-87.5f), x));
+    const f32 shifted = clamped * log2e + 12582912.0f;
+    const f32 n = shifted - 12582912.0f;
+    const f32 r = (clamped - n * 0.693359375f) - n * -2.12194440e-4f;   // ln 2 in two parts
+    f32 p = splat(1.9875691e-4f);
+    p = p * r + 1.3981999e-3f;
+    p = p * r + 8.3334519e-3f;
+    p = p * r + 4.1665796e-2f;
+    p = p * r + 1.6666665e-1f;
+    p = p * r + 5.0000001e-1f;
+    p = p * (r * r) + r + 1.0f;
+    // In two steps, for n = 128 alone would overflow the exponent.
+    const i32 half_n = __builtin_bit_cast(i32, shifted) - 0x4b400000;
+    const i32 low = half_n >> 1, high = half_n - low;
+    return p * __builtin_bit_cast(f32, (low + 127) << 23) * __builtin_bit_cast(f32, (high + 127) << 23);
+}
+
+/// acc[i] += a[2i] b[2i] + a[2i+1] b[2i+1] on pairs of bfloat16; only in code for ISA::avx512_bf16. Not ALWAYS_INLINE,
+/// for a function may only be forced into one that is itself built for AVX-512; inlining follows by itself.
+#if defined(__x86_64__)
+TARGET_AVX512_BF16 inline void dot_pairs(f32 &acc, const u32 &a, const u32 &b) {
+    acc = (f32)_mm512_dpbf16_ps((__m512)acc, (__m512bh)a, (__m512bh)b);
+}
+#else
+inline void dot_pairs(f32 &, const u32 &, const u32 &) {}
+#endif
+
+template <ISA set>
+using Level = std::integral_constant<ISA, set>;
+
+#if defined(__x86_64__)
+template <class Body>
+TARGET_AVX2 void call_avx2(Body &body) { body(Level<ISA::avx2>()); }
+template <class Body>
+TARGET_AVX512 void call_avx512(Body &body) { body(Level<ISA::avx512>()); }
+template <class Body>
+TARGET_AVX512_BF16 void call_avx512_bf16(Body &body) { body(Level<ISA::avx512_bf16>()); }
+#endif
+
+/// Calls `body(level)`, built for the instruction set `decltype(level)::value`.
+template <class Body>
+void dispatch(Body &&body) {
+#if defined(__x86_64__)
+    switch (isa()) {
+    case ISA::avx512_bf16: return call_avx512_bf16(body);
+    case ISA::avx512: return call_avx512(body);
+    case ISA::avx2: return call_avx2(body);
+    case ISA::portable: break;
+    }
+#endif
+    body(Level<ISA::portable>());
+}
+
+}  // namespace simd
+}  // namespace cmlx
