@@ -58,8 +58,11 @@ static bool push_frame(cff_audio *audio, cff_status *status) {
         && av_channel_layout_compare(&resampler->layout, &frame->ch_layout) == 0;
     if (!same) {  // the stream's format may change on the way
         if (!finish_resampler(audio, status)) return false;
-        audio->open = cff_resampler_open(resampler, &frame->ch_layout, frame->format, frame->sample_rate,
-                                         AV_SAMPLE_FMT_FLT, audio->rate, audio->first_channel, status);
+        cff_resampling wanted = {
+            .layout = &frame->ch_layout, .in_format = frame->format, .in_rate = frame->sample_rate,
+            .out_format = AV_SAMPLE_FMT_FLT, .out_rate = audio->rate, .first_channel = audio->first_channel,
+            .as_trained = true};
+        audio->open = cff_resampler_open(resampler, &wanted, status);
         if (!audio->open) {
             cff_resampler_close(resampler);
             return false;

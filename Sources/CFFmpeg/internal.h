@@ -53,17 +53,25 @@ uint8_t *cff_bytes_reserve(cff_bytes *bytes, size_t count);
 void cff_bytes_free(cff_bytes *bytes);
 
 // Converts audio of one format to mono of another, and hands out exactly ceil(samples * out_rate / in_rate) samples.
+// What lies before the start and after the end counts as silence.
 typedef struct cff_resampler {
     SwrContext *swr;
     AVChannelLayout layout;
     enum AVSampleFormat in_format, out_format;
     int in_rate, out_rate;
     int64_t consumed, produced;
+    int margin, skip;  // silence around the signal, in input samples; what is to be dropped of it, in output samples
 } cff_resampler;
 
-bool cff_resampler_open(cff_resampler *resampler, const AVChannelLayout *layout, enum AVSampleFormat in_format,
-                        int in_rate, enum AVSampleFormat out_format, int out_rate, bool first_channel,
-                        cff_status *status);
+typedef struct cff_resampling {
+    const AVChannelLayout *layout;
+    enum AVSampleFormat in_format, out_format;
+    int in_rate, out_rate;
+    bool first_channel;  // rather than a mix
+    bool as_trained;     // filter as near as possible to the one of the model's training; else libswresample's own
+} cff_resampling;
+
+bool cff_resampler_open(cff_resampler *resampler, const cff_resampling *wanted, cff_status *status);
 void cff_resampler_close(cff_resampler *resampler);
 // `data` NULL: the end. Output samples go to `out`.
 bool cff_resampler_push(cff_resampler *resampler, const uint8_t *const *data, int count, cff_bytes *out,

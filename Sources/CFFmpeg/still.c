@@ -43,7 +43,7 @@ cff_still *cff_still_decode(const uint8_t *bytes, size_t count, const char *deco
         decoder->max_pixels = max_pixels;
         decoder->thread_count = 1;
         still->jpeg = codec->id == AV_CODEC_ID_MJPEG;
-        // The inverse DCT of the JPEG reference decoder, so that pixels come out as with other programs.
+        // The inverse DCT of the JPEG reference decoder (rows first, hence a level of difference at times).
         if (still->jpeg) av_opt_set(decoder, "idct", "int", 0);
         int result = avcodec_open2(decoder, codec, NULL);
         if (result < 0) cff_fail(status, cff_code_of(result), result, "%s", decoder_name);

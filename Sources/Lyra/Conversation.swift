@@ -9,9 +9,9 @@ import LyraText
 public final class Conversation: Sendable {
     public let lyra: Lyra
     let id = UUID()
-    let system: String
+    let system: String?
 
-    init(_ lyra: Lyra, system: String) {
+    init(_ lyra: Lyra, system: String?) {
         self.lyra = lyra
         self.system = system
     }
@@ -71,7 +71,4 @@ struct ConversationState {
     var wasRebuilt = false
 
     init(decoder: DecoderState) { self.decoder = decoder }
-
-    /// Whether the last reply ended with an end token, or was cut at its limit.
-    func endedCleanly(_ endTokens: Set<Int32>) -> Bool { ids.last.map(endTokens.contains) ?? true }
 }

@@ -3,6 +3,7 @@ import Foundation
 import LyraMedia
 import LyraModel
 import LyraText
+import MLX
 
 /// Settings of an open model.
 public struct LyraOptions: Sendable {
@@ -50,13 +51,14 @@ public actor Lyra {
             path, vision: options.visionTower, speech: options.speechTower, vocoder: options.vocoder)
         self.options = options
         self.location = location
-        precision = options.precision ?? Processor.preferredPrecision
-        tokenizer = try Tokenizer(directory: location.model)
+        precision = options.precision ?? (Kernel.hasFastBFloat16 ? .bf16 : .f32)
+        tokenizer = try Tokenizer(directory: URL(fileURLWithPath: location.model))
         model = try LyraModel(location, configuration, precision: precision)
     }
 
     /// Starts a conversation. It ends when the last reference to it goes.
-    public nonisolated func conversation(system: String = ChatTemplate.defaultSystem) -> Conversation {
+    /// - Parameter system: the system prompt; the models were trained with the default. nil for none.
+    public nonisolated func conversation(system: String? = ChatTemplate().systemPrompt) -> Conversation {
         Conversation(self, system: system)
     }
 

@@ -34,12 +34,12 @@ struct EncodedPart {
 }
 
 /// Encodes media for one request; `report` hears of progress and may throw to stop.
-struct MediaEncoder {
+final class MediaEncoder {
     let model: LyraModel
     let isCompatible: Bool
     let trace: Trace?
     let report: (Stage, Double) throws -> Void
-    var timings = Timings()
+    private(set) var timings = Timings()
     private let clock = ContinuousClock()
 
     init(model: LyraModel, isCompatible: Bool, trace: Trace?, report: @escaping (Stage, Double) throws -> Void) {
@@ -48,7 +48,7 @@ struct MediaEncoder {
 
     // MARK: Pictures
 
-    mutating func image(_ source: MediaSource) throws -> EncodedPart {
+    func image(_ source: MediaSource) throws -> EncodedPart {
         let vision = try model.visionConfiguration()
         let patches = try timed(.media) {
             var picture = try ImageReader.read(source, alpha: isCompatible ? .drop : .white)
@@ -66,7 +66,7 @@ struct MediaEncoder {
         return try encode(patches)
     }
 
-    mutating func video(_ source: MediaSource, maximumFrames: Int) throws -> EncodedPart {
+    func video(_ source: MediaSource, maximumFrames: Int) throws -> EncodedPart {
         let vision = try model.visionConfiguration()
         let patches = try timed(.media) {
             let reader = try VideoReader(source)
@@ -85,7 +85,7 @@ struct MediaEncoder {
         return try encode(patches)
     }
 
-    private mutating func encode(_ patches: Patches) throws -> EncodedPart {
+    private func encode(_ patches: Patches) throws -> EncodedPart {
         trace?.record("pixel_values", patches.values)
         let grid = patches.grid
         trace?.record("grid_thw", [Int32(grid.time), Int32(grid.height), Int32(grid.width)], [1, 3])
@@ -98,14 +98,14 @@ struct MediaEncoder {
 
     // MARK: Sound
 
-    mutating func speech(_ source: MediaSource, adapter: (Int) -> Adapter?) throws -> EncodedPart {
+    func speech(_ source: MediaSource, adapter: (Int) -> Adapter?) throws -> EncodedPart {
         let reader = try timed(.media) { try AudioReader(source, channels: isCompatible ? .first : .mix) }
         return try speech(
             name: source.description, duration: reader.estimatedDuration, adapter: adapter,
             read: { try reader.read(maximumCount: $0) })
     }
 
-    mutating func speech(_ samples: [Float], adapter: (Int) -> Adapter?) throws -> EncodedPart {
+    func speech(_ samples: [Float], adapter: (Int) -> Adapter?) throws -> EncodedPart {
         var rest = samples[...]
         return try speech(name: "the sound", duration: Double(samples.count) / Double(LogMel.sampleRate), adapter: adapter) {
             let piece = rest.prefix($0)
@@ -115,7 +115,7 @@ struct MediaEncoder {
     }
 
     /// `adapter` tells which adapter, and so which projector, goes with a number of windows (1, or 2 for more).
-    private mutating func speech(
+    private func speech(
         name: String, duration: Double?, adapter: (Int) -> Adapter?, read: (Int) throws -> [Float]
     ) throws -> EncodedPart {
         let mel = model.logMel
@@ -163,7 +163,7 @@ struct MediaEncoder {
             seconds: Double(total) / Double(LogMel.sampleRate))
     }
 
-    private mutating func timed<T>(_ stage: Stage, _ body: () throws -> T) rethrows -> T {
+    private func timed<T>(_ stage: Stage, _ body: () throws -> T) rethrows -> T {
         let start = clock.now
         let result = try body()
         timings.add(stage, clock.now - start)

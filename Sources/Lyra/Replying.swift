@@ -8,7 +8,7 @@ import MLX
 extension Lyra {
     /// Makes the reply to one turn; `send` receives its events. On an error or cancellation the conversation is as before.
     func reply(
-        _ conversation: Conversation, to parts: [Part], options: ReplyOptions, send: @Sendable (ReplyEvent) -> Void
+        _ conversation: Conversation, to parts: [Part], options: ReplyOptions, send: @escaping @Sendable (ReplyEvent) -> Void
     ) async throws {
         var state = conversations[conversation.id] ?? ConversationState(decoder: model.decoder.newState())
         guard !state.isBusy else { throw MediaUseError.busy }
@@ -108,19 +108,20 @@ struct TurnRun {
 
     // MARK: Before the first token
 
-    mutating func prepare(_ parts: [Part], system: String, _ state: inout ConversationState) throws {
+    mutating func prepare(_ parts: [Part], system: String?, _ state: inout ConversationState) throws {
         let compatible = lyra.options.isCompatible
         let report: (Stage, Double) throws -> Void = { [send] stage, share in
             try Task.checkCancellation()
             send(.progress(stage: stage, fraction: share))
         }
-        var encoder = MediaEncoder(model: model, isCompatible: compatible, trace: options.trace, report: report)
-        let encoded = try encode(parts, with: &encoder, &state)
+        let encoder = MediaEncoder(model: model, isCompatible: compatible, trace: options.trace, report: report)
+        let parts = compatible ? Part.readByTheRelease(parts) : parts
+        try encode(parts, with: encoder, &state)
         timings = encoder.timings
         // The original drops adapters from the second turn on; the projector of the first stays.
         adapter = compatible && state.turns > 0 ? nil : chosenAdapter(windows: state.windows)
         try reproject(&state, compatible: compatible)
-        try appendPrompt(parts, system: system, hasMedia: !encoded.isEmpty, &state)
+        try appendPrompt(parts, system: system, &state)
         if options.trace != nil { traceInputs(state) }
         try prefill(&state, report: report)
         if options.speaks { voice = try Voice(model, trace: options.trace) }
@@ -136,8 +137,8 @@ struct TurnRun {
     }
 
     private mutating func encode(
-        _ parts: [Part], with encoder: inout MediaEncoder, _ state: inout ConversationState
-    ) throws -> [EncodedPart] {
+        _ parts: [Part], with encoder: MediaEncoder, _ state: inout ConversationState
+    ) throws {
         var encoded: [EncodedPart] = []
         let past = state.windows
         let choice = { [self] (windows: Int) in chosenAdapter(windows: max(past, windows)) }
@@ -156,7 +157,6 @@ struct TurnRun {
             state.windows = max(state.windows, part.windows)
             usage.speechSeconds += part.seconds
         }
-        return encoded
     }
 
     /// Brings caches and speech tokens in line with the adapter of this turn: what another one computed is not reused.
@@ -178,25 +178,25 @@ struct TurnRun {
     }
 
     /// Adds this turn's ids: the end of the last reply, the user's message, the assistant's header.
-    private func appendPrompt(_ parts: [Part], system: String, hasMedia: Bool, _ state: inout ConversationState) throws {
-        let message = parts.map { part -> MessagePart in
-            switch part {
-            case .text(let text): .text(text)
-            case .image: .image
-            case .video: .video
-            case .speech, .samples: .speech
-            }
-        }
-        state.transcript.append(ChatMessage(role: .user, parts: message))
-        let builder = PromptBuilder(tokenizer: lyra.tokenizer, system: system)
+    private func appendPrompt(_ parts: [Part], system: String?, _ state: inout ConversationState) throws {
+        let message = ChatMessage(.user, parts.map(\.content))
+        state.transcript.append(message)
         if lyra.options.isCompatible {
-            state.ids = try builder.releasePrompt(state.transcript)
-            let images = state.ids.count(where: { $0 == Placeholder.image })
-            // From the second turn on the original no longer inserts the picture it encodes.
-            if images == 0 { state.media.removeAll { if case .vision = $0 { true } else { false } } }
-        } else {
-            state.ids += try builder.turn(message, isFirst: state.turns == 0, previousEnded: state.endedCleanly(model.endTokens))
+            // The original writes the whole conversation anew each time. Pictures have markers in the first turn only.
+            let prompt = try ChatTemplate(style: .release, systemPrompt: system).prompt(state.transcript)
+            let hasPicture = state.media.contains { if case .vision = $0 { true } else { false } }
+            let reading: PlaceholderTokenizer = hasPicture && state.turns == 0 ? .releaseImageSpeech : .releaseSpeech
+            state.ids = reading.encode(prompt, with: lyra.tokenizer)
+            if !hasPicture || state.turns > 0 { state.media.removeAll { if case .vision = $0 { true } else { false } } }
+            return
         }
+        if state.turns > 0 {
+            // A reply ends with <|im_end|> unless it was cut; the template's line break follows.
+            if state.ids.last.map(model.endTokens.contains) != true { state.ids.append(try lyra.tokenizer.special("<|im_end|>")) }
+            state.ids += lyra.tokenizer.encode("\n")
+        }
+        let template = ChatTemplate(systemPrompt: state.turns == 0 ? system : nil)
+        state.ids += try template.encode([message], with: lyra.tokenizer).ids
     }
 
     private mutating func prefill(_ state: inout ConversationState, report: (Stage, Double) throws -> Void) throws {
@@ -228,10 +228,10 @@ struct TurnRun {
             case .speech: usage.speechTokens += span.range.count
             }
         }
-        report(result.extractions, spans: spans, media: media, state)
+        sendEvidence(result.extractions, spans: spans, media: media, state)
     }
 
-    private func report(_ extractions: [Extraction], spans: [MediumSpan], media: [EncodedMedium], _ state: ConversationState) {
+    private func sendEvidence(_ extractions: [Extraction], spans: [MediumSpan], media: [EncodedMedium], _ state: ConversationState) {
         if let trace = options.trace {
             for extraction in extractions {
                 trace.record("survivors.\(extraction.layer)", extraction.survivors)
@@ -321,7 +321,7 @@ struct TurnRun {
             speak(voice?.finish() ?? [])
             timings.add(.speech, clock.now - began)
         }
-        state.transcript.append(ChatMessage(role: .assistant, parts: [.text(answer)]))
+        state.transcript.append(ChatMessage(.assistant, answer))
         state.wasRebuilt = false
         usage.completionTokens = generated.count
         timings.total = (clock.now - start) / .seconds(1)

@@ -59,6 +59,6 @@ public final class Trace: Sendable {
 
     /// Writes all as safetensors (float32 and int32), atomically.
     public func write(to path: String) throws {
-        try save(arrays: arrays(), url: URL(fileURLWithPath: path))
+        try SafetensorsWriter.save(arrays(), to: URL(fileURLWithPath: path))
     }
 }

@@ -2,6 +2,7 @@
 import Foundation
 import LyraMedia
 import LyraModel
+import LyraText
 
 /// One part of what the user says.
 public enum Part: Sendable {
@@ -13,6 +14,27 @@ public enum Part: Sendable {
     case speech(MediaSource)
     /// Samples at 16 kHz, for programs that have sound in memory.
     case samples([Float])
+}
+
+extension Part {
+    /// What the prompt holds for it.
+    var content: ContentPart {
+        switch self {
+        case .text(let text): .text(text)
+        case .image: .image
+        case .video: .video
+        case .speech, .samples: .speech
+        }
+    }
+
+    /// What the original's command line reads of a turn: the first picture, else the first video, then the first speech;
+    /// then the text.
+    static func readByTheRelease(_ parts: [Part]) -> [Part] {
+        let picture = parts.first { $0.content == .image } ?? parts.first { $0.content == .video }
+        let speech = parts.first { $0.content == .speech }
+        let text = parts.filter { if case .text = $0 { true } else { false } }
+        return [picture, speech].compactMap { $0 } + text
+    }
 }
 
 /// How a reply is made.

@@ -10,16 +10,16 @@ struct ResizeWindows<Weight> {
 }
 
 /// Keys' cubic with a = -0.5.
-func bicubic<Value: BinaryFloatingPoint>(_ distance: Value) -> Value {
+private func bicubic(_ distance: Double) -> Double {
     let x = abs(distance)
     if x < 1 { return (1.5 * x - 2.5) * x * x + 1 }
-    if x < 2 { return ((-0.5 * x + 2.5) * x - 4) * x + 2 }
+    if x < 2 { return (((x - 5) * x + 8) * x - 4) * -0.5 }
     return 0
 }
 
 extension RGBImage {
-    /// Bicubic resizing, equal to Pillow's `resize((width, height), BICUBIC)`: when shrinking, the filter widens so that
-    /// all pixels count.
+    /// Bicubic resizing, equal to the `resize((width, height), BICUBIC)` of Pillow up to version 12: when shrinking, the
+    /// filter widens so that all pixels count. (Version 13 rounds in another order when only the height shrinks much.)
     /// - Parameters: `width`, `height` of the result, at least 1.
     public func resized(width newWidth: Int, height newHeight: Int) -> RGBImage {
         precondition(newWidth > 0 && newHeight > 0, "a picture needs at least one pixel")

@@ -8,7 +8,7 @@ import Foundation
 /// slow and fast tokenizers.
 public struct Tokenizer: Sendable {
     private let vocabulary: Vocabulary
-    private let merges: MergeTable
+    let merges: MergeTable
     private let matcher: AddedTokenMatcher
 
     /// The token that ends an answer, as `tokenizer_config.json` names it (`eos_token`).
@@ -117,4 +117,8 @@ public struct Tokenizer: Sendable {
         }
         return id
     }
+}
+
+extension Tokenizer: CustomStringConvertible {
+    public var description: String { "Tokenizer(\(vocabularySize) tokens)" }
 }

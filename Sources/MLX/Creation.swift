@@ -28,7 +28,7 @@ extension MLXArray {
 
     private static func copying<T: HasDType>(_ values: [T], _ shape: [Int]?) -> cmlx_array {
         let dimensions = shape ?? [values.count]
-        precondition(
+        require(
             dimensions.reduce(1, *) == values.count, "\(values.count) values cannot be an array of shape \(dimensions)")
         let narrow = int32(dimensions)
         return values.withUnsafeBytes { bytes in

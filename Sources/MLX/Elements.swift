@@ -18,7 +18,7 @@ extension MLXArray {
     public func withUnsafeBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
         if size == 0 { return try body(UnsafeRawBufferPointer(start: nil, count: 0)) }
         var data: UnsafeRawPointer?
-        precondition(cmlx_array_data(handle, &data) == 0, "MLX: \(MLXError.last)")
+        require(cmlx_array_data(handle, &data) == 0, "MLX: \(MLXError.last)")
         defer { withExtendedLifetime(self) {} }
         return try body(UnsafeRawBufferPointer(start: data, count: nbytes))
     }
@@ -39,7 +39,7 @@ extension MLXArray {
 
     /// The only element of an array of size 1, converted to `T`.
     public func item<T: HasDType>(_ type: T.Type = T.self) -> T {
-        precondition(size == 1, "item of an array with shape \(shape)")
+        require(size == 1, "item of an array with shape \(shape)")
         return asArray(T.self)[0]
     }
 }

@@ -11,7 +11,7 @@ public func eval(_ arrays: MLXArray...) { eval(arrays) }
 
 /// Computes arrays and waits. Traps where computing fails; ``checkedEval(_:)`` throws instead.
 public func eval(_ arrays: some Collection<MLXArray>) {
-    do { try checkedEval(arrays) } catch { preconditionFailure("MLX: \(error)") }
+    unfailing { try checkedEval(arrays) }
 }
 
 /// Computes arrays and waits. Throws where that fails, for instance for want of memory.
@@ -30,7 +30,7 @@ public func asyncEval(_ arrays: some Collection<MLXArray>) {
     let list = Array(arrays)
     defer { withExtendedLifetime(list) {} }
     let inputs = handles(list)
-    precondition(cmlx_async_eval(inputs, inputs.count) == 0, "MLX: \(MLXError.last)")
+    require(cmlx_async_eval(inputs, inputs.count) == 0, "MLX: \(MLXError.last)")
 }
 
 /// Starts computing arrays and returns at once; reading them waits.

@@ -35,7 +35,7 @@ extension MLXArrayIndex where Self == MLXSpecialIndex {
     public static var newAxis: MLXSpecialIndex { MLXSpecialIndex(mlxArrayIndexOperation: .newAxis) }
     /// Every `by`-th position; a negative step goes backwards.
     public static func stride(from start: Int? = nil, to stop: Int? = nil, by step: Int = 1) -> MLXSpecialIndex {
-        precondition(step != 0, "a stride of 0")
+        require(step != 0, "a stride of 0")
         return MLXSpecialIndex(mlxArrayIndexOperation: .slice(start: start, stop: stop, stride: step))
     }
 }
@@ -97,14 +97,14 @@ struct ResolvedIndices {
             case .ellipsis, .newAxis: false
             }
         }
-        precondition(consumed <= shape.count, "\(consumed) indices for an array with shape \(shape)")
+        require(consumed <= shape.count, "\(consumed) indices for an array with shape \(shape)")
         let rest = shape.count - consumed
         var seenEllipsis = false
 
         for operation in operations {
             switch operation {
             case .ellipsis:
-                precondition(!seenEllipsis, "more than one ellipsis in a subscript")
+                require(!seenEllipsis, "more than one ellipsis in a subscript")
                 seenEllipsis = true
                 for _ in 0..<rest { whole(shape) }
             case .newAxis: items.append(.new)
@@ -136,7 +136,7 @@ struct ResolvedIndices {
 
     private mutating func pick(_ position: Int, _ shape: [Int]) {
         let length = shape[start.count]
-        precondition(position >= -length && position < length, "index \(position) of an axis of length \(length)")
+        require(position >= -length && position < length, "index \(position) of an axis of length \(length)")
         let at = position < 0 ? position + length : position
         items.append(.drop(start.count))
         axis(at, at + 1, 1, length: 1)

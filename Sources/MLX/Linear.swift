@@ -35,7 +35,7 @@ public func convGeneral(
     inputDilation: [Int], groups: Int = 1, flip: Bool = false
 ) -> MLXArray {
     let rank = array.ndim - 2
-    precondition(
+    require(
         rank > 0 && [strides.count, padding.count, kernelDilation.count, inputDilation.count].allSatisfy { $0 == rank },
         "lists with one entry a spatial axis are needed for shape \(array.shape)")
     let (low, high) = (int32(padding.map(\.0)), int32(padding.map(\.1)))

@@ -22,7 +22,7 @@ public final class MLXArray {
     }
 
     static func makeHandle(_ body: (UnsafeMutablePointer<cmlx_array?>) -> Int32) -> cmlx_array {
-        do { return try throwingHandle(body) } catch { preconditionFailure("MLX: \(error)") }
+        do { return try throwingHandle(body) } catch { trap("MLX: \(error)") }
     }
 
     static func throwing(_ body: (UnsafeMutablePointer<cmlx_array?>) -> Int32) throws(MLXError) -> MLXArray {
@@ -62,25 +62,25 @@ public final class MLXArray {
 
     /// Length along `axis`; negative axes count from the end.
     public func dim(_ axis: Int) -> Int {
-        precondition(axis >= -ndim && axis < ndim, "axis \(axis) of an array with shape \(shape)")
+        require(axis >= -ndim && axis < ndim, "axis \(axis) of an array with shape \(shape)")
         return Int(cmlx_array_dimension(handle, axis < 0 ? ndim + axis : axis))
     }
 
     /// The shape of an array of two axes.
     public var shape2: (Int, Int) {
-        precondition(ndim == 2, "shape2 of an array with shape \(shape)")
+        require(ndim == 2, "shape2 of an array with shape \(shape)")
         return (dim(0), dim(1))
     }
 
     /// The shape of an array of three axes.
     public var shape3: (Int, Int, Int) {
-        precondition(ndim == 3, "shape3 of an array with shape \(shape)")
+        require(ndim == 3, "shape3 of an array with shape \(shape)")
         return (dim(0), dim(1), dim(2))
     }
 
     /// The shape of an array of four axes.
     public var shape4: (Int, Int, Int, Int) {
-        precondition(ndim == 4, "shape4 of an array with shape \(shape)")
+        require(ndim == 4, "shape4 of an array with shape \(shape)")
         return (dim(0), dim(1), dim(2), dim(3))
     }
 }
@@ -88,7 +88,7 @@ public final class MLXArray {
 /// Axes, shapes and the like in the width that MLX takes.
 func int32(_ values: [Int]) -> [Int32] {
     values.map { value in
-        guard let narrow = Int32(exactly: value) else { preconditionFailure("MLX lengths are 32-bit; \(value) is not") }
+        guard let narrow = Int32(exactly: value) else { trap("MLX lengths are 32-bit; \(value) is not") }
         return narrow
     }
 }

@@ -20,3 +20,15 @@ public struct MLXError: Error, LocalizedError, CustomStringConvertible, Sendable
         if status != 0 { throw last }
     }
 }
+
+/// Stops the program over a mistake in the calling code, saying what it is also in optimised builds (where
+/// `preconditionFailure` says nothing).
+func trap(_ message: String) -> Never {
+    FileHandle.standardError.write(Data("Fatal error: \(message)\n".utf8))
+    preconditionFailure(message)
+}
+
+/// Stops the program unless `condition` holds; see ``trap(_:)``.
+func require(_ condition: Bool, _ message: @autoclosure () -> String) {
+    if !condition { trap(message()) }
+}

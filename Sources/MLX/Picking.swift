@@ -29,7 +29,7 @@ public func scatterAddAlong(_ array: MLXArray, _ indices: MLXArray, values: MLXA
 
 /// The part of `source` of lengths `size` (one an axis) that begins at `start` (computed, one entry per axis of `axes`).
 public func slice(_ source: MLXArray, start: MLXArray, axes: [Int], size: [Int]) -> MLXArray {
-    precondition(size.count == source.ndim, "\(size) does not fit shape \(source.shape)")
+    require(size.count == source.ndim, "\(size) does not fit shape \(source.shape)")
     let (list, lengths) = (int32(axes), int32(size))
     return MLXArray.make { cmlx_slice_dynamic(source.handle, start.handle, list, list.count, lengths, $0) }
 }

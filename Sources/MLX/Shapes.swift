@@ -61,7 +61,7 @@ extension MLXArray {
     /// `parts` equal parts along `axis`.
     public func split(parts: Int, axis: Int = 0) -> [MLXArray] {
         let length = dim(axis)
-        precondition(parts > 0 && length % parts == 0, "cannot split \(length) into \(parts) equal parts")
+        require(parts > 0 && length % parts == 0, "cannot split \(length) into \(parts) equal parts")
         return split(indices: (1..<Swift.max(parts, 1)).map { $0 * (length / parts) }, axis: axis)
     }
 
@@ -70,7 +70,7 @@ extension MLXArray {
         let cuts = int32(indices)
         var parts = [cmlx_array?](repeating: nil, count: cuts.count + 1)
         let status = cmlx_split(handle, cuts, cuts.count, int32(axis), &parts)
-        precondition(status == 0, "MLX: \(MLXError.last)")
+        require(status == 0, "MLX: \(MLXError.last)")
         return parts.compactMap { $0.map { MLXArray(owning: $0) } }
     }
 
@@ -81,7 +81,7 @@ extension MLXArray {
     public func asStrided(_ shape: [Int], strides: [Int], offset: Int = 0) -> MLXArray {
         let lengths = int32(shape)
         let steps = strides.map(Int64.init)
-        precondition(lengths.count == steps.count, "\(shape) and strides \(strides) differ in length")
+        require(lengths.count == steps.count, "\(shape) and strides \(strides) differ in length")
         return MLXArray.make { cmlx_as_strided(handle, lengths, steps, lengths.count, offset, $0) }
     }
 }
@@ -159,7 +159,7 @@ public func padded(
 public func padded(
     _ array: MLXArray, widths: [IntOrPair], mode: PadMode = .constant, value: (any ScalarOrArray)? = nil
 ) -> MLXArray {
-    precondition(widths.count == array.ndim, "\(widths.count) widths for shape \(array.shape)")
+    require(widths.count == array.ndim, "\(widths.count) widths for shape \(array.shape)")
     if mode == .reflect {
         return widths.indices.reduce(array) { reflected($0, axis: $1, before: widths[$1].first, after: widths[$1].second) }
     }
@@ -176,7 +176,7 @@ public func padded(
 
 private func reflected(_ array: MLXArray, axis: Int, before: Int, after: Int) -> MLXArray {
     let length = array.dim(axis)
-    precondition(before < length && after < length, "cannot mirror \(before) and \(after) of \(length) elements")
+    require(before < length && after < length, "cannot mirror \(before) and \(after) of \(length) elements")
     let positions = Array((0..<before).map { before - $0 }) + Array(0..<length) + (0..<after).map { length - 2 - $0 }
     return before == 0 && after == 0 ? array : take(array, MLXArray(positions), axis: axis)
 }

@@ -23,7 +23,7 @@ extension MLXArray {
         let picked = left.enumerated().compactMap { position, item in
             if case .array(_, let positions) = item { (axis: position, positions: positions) } else { nil }
         }
-        precondition(picked.allSatisfy { $0.positions.dtype != .bool }, "a mask can only be assigned to; see which(_:_:_:)")
+        require(picked.allSatisfy { $0.positions.dtype != .bool }, "a mask can only be assigned to; see which(_:_:_:)")
         switch picked.count {
         case 0: return result
         case 1: return result.take(picked[0].positions, axis: picked[0].axis)
@@ -82,7 +82,7 @@ extension MLXArray {
 
     /// Writes `value`, which broadcasts to the shape of `take(self, positions, axis)`, to positions along `axis`.
     func scattered(_ op: cmlx_scatter_op, _ positions: MLXArray, _ value: MLXArray, axis: Int) -> MLXArray {
-        precondition(positions.dtype != .bool, "positions must be integers")
+        require(positions.dtype != .bool, "positions must be integers")
         let own = shape
         let picked = Array(own[..<axis]) + positions.shape + Array(own[(axis + 1)...])
         let block = axis..<(axis + positions.ndim)
@@ -114,10 +114,10 @@ extension ResolvedIndices {
             case .drop: shape.append(1)
             case .new:
                 let length = given.popLast() ?? 1
-                precondition(length == 1, "cannot assign shape \(value.shape) to a subscript with a new axis there")
+                require(length == 1, "cannot assign shape \(value.shape) to a subscript with a new axis there")
             }
         }
-        precondition(given.allSatisfy { $0 == 1 }, "shape \(value.shape) has more axes than what it is assigned to")
+        require(given.allSatisfy { $0 == 1 }, "shape \(value.shape) has more axes than what it is assigned to")
         return value.reshaped(shape.reversed())
     }
 }

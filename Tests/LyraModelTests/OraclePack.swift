@@ -41,7 +41,7 @@ final class OraclePack: CustomTestStringConvertible {
         (self.name, self.folder) = (name, folder)
         let data = try Data(contentsOf: URL(fileURLWithPath: folder + "/expected.json"))
         json = JSON(try JSONSerialization.jsonObject(with: data))
-        tensors = try SafetensorsFile(folder + "/expected.safetensors")
+        tensors = try SafetensorsFile(URL(fileURLWithPath: folder + "/expected.safetensors"))
     }
 
     /// Packs present: the committed one and those beside the package.

@@ -179,7 +179,7 @@ final class OracleRun {
     private func media(_ entry: JSON, setting: String) -> [EncodedMedium] {
         var media: [EncodedMedium] = []
         // The compatible second turn encodes a picture but has no placeholder for it.
-        if entry["input_ids"].ids.contains(Placeholder.image) {
+        if entry["input_ids"].ids.contains(Marker.image) {
             if let name = entry["image"].string, let picture = pictures[name] { media.append(picture) }
             if (entry["video"].value as? NSNumber)?.boolValue == true, let video = pictures["video"] { media.append(video) }
         }

@@ -1,6 +1,5 @@
-// Kernel.linear and Kernel.matmul against naive loops.
+// Kernel.linear and Kernel.matmul against plain loops.
 import CMLX
-import Foundation
 import Testing
 
 @testable import MLX
@@ -10,22 +9,6 @@ import Testing
 
 extension KernelTests {
     @Suite struct Linear {
-        func reference(
-            _ x: [Float], _ w: [Float], _ b: [Float]?, _ r: [Float]?, m: Int, n: Int, k: Int,
-            _ activation: Kernel.Activation
-        ) -> [Float] {
-            var y = [Float](repeating: 0, count: m * n)
-            for i in 0..<m {
-                for j in 0..<n {
-                    var sum = 0.0
-                    for l in 0..<k { sum += Double(x[i * k + l]) * Double(w[j * k + l]) }
-                    sum = Reference.activate(sum + Double(b?[j] ?? 0), activation)
-                    y[i * n + j] = Float(sum + Double(r?[i * n + j] ?? 0))
-                }
-            }
-            return y
-        }
-
         static let shapes = [
             (1, 1, 1), (1, 7, 5), (2, 3, 33), (3, 64, 31), (4, 65, 64), (5, 130, 100), (8, 17, 257), (9, 16, 48),
             (20, 33, 70), (33, 129, 96),
@@ -42,15 +25,16 @@ extension KernelTests {
                             let extra = activation == .none ? seed % 4 : 3
                             let b = extra & 1 == 0 ? nil : numbers.array([n], seed % 2 == 0 ? weightType : .float32)
                             let r = extra & 2 == 0 ? nil : numbers.array([m, n], seed % 3 == 0 ? .bfloat16 : .float32)
-                            let y = Kernel.linear(x, weight: w, bias: b, activation: activation, residual: r, outputType: output)
+                            let y = Kernel.linear(
+                                x, weight: w, bias: b, activation: activation, residual: r, outputType: output)
                             #expect(y.shape == [m, n] && y.dtype == output)
                             // x in float32 with a bfloat16 weight is rounded to bfloat16 first.
-                            let rounded = weightType == .bfloat16 ? floats(Kernel.convert(x, to: .bfloat16)) : floats(x)
-                            let expected = reference(
-                                rounded, floats(w), b.map(floats), r.map(floats), m: m, n: n, k: k, activation)
-                            // Sums of up to 257 products in float32: about sqrt(257) roundings of 6e-8, relative to the largest.
+                            let rounded = doubles(weightType == .bfloat16 ? Kernel.convert(x, to: .bfloat16) : x)
+                            let expected = Reference.linear(
+                                rounded, doubles(w), b.map(doubles), r.map(doubles), m: m, n: n, k: k, activation)
+                            // Up to 257 float32 additions: about sqrt(257) roundings of 6e-8 of the largest.
                             expectClose(
-                                floats(y), expected, 2e-6 + (output == .bfloat16 ? rounding(output) : 0),
+                                floats(y), expected.map { Float($0) }, 2e-6 + (output == .bfloat16 ? rounding(output) : 0),
                                 "\(isa) \(m)x\(n)x\(k) \(inputType) \(weightType) -> \(output) \(activation)")
                         }
                     }
@@ -58,55 +42,76 @@ extension KernelTests {
             }
         }
 
-        @Test(arguments: [DType.float32, .bfloat16]) func gradientsMatchLoops(type: DType) {
-            for (m, n, k) in [(1, 5, 7), (6, 9, 33), (17, 20, 40)] {
+        @Test(arguments: [DType.float32, .bfloat16]) func gradientsMatchDifferences(type: DType) {
+            for (m, n, k) in [(1, 5, 7), (3, 4, 17), (9, 6, 20)] {
                 for activation in [Kernel.Activation.none, .gelu, .quickGelu, .silu] {
                     var numbers = Numbers(7)
-                    let x = numbers.array([m, k], type), w = numbers.array([n, k], type), b = numbers.array([n])
-                    let r = numbers.array([m, n]), up = numbers.array([m, n])
-                    let actual = gradients([x, w, b, r], upstream: up) {
-                        Kernel.linear($0[0], weight: $0[1], bias: $0[2], activation: activation, residual: $0[3], outputType: .float32)
+                    let arguments = [
+                        numbers.array([m, k], type), numbers.array([n, k], type), numbers.array([n]), numbers.array([m, n]),
+                    ]
+                    let upstream = numbers.array([m, n])
+                    let actual = gradients(arguments, upstream: upstream) {
+                        Kernel.linear(
+                            $0[0], weight: $0[1], bias: $0[2], activation: activation, residual: $0[3],
+                            outputType: .float32)
                     }
-                    let (xs, ws, bs, ups) = (floats(x), floats(w), floats(b), floats(up))
-                    var dx = [Float](repeating: 0, count: m * k), dw = [Float](repeating: 0, count: n * k)
-                    var db = [Float](repeating: 0, count: n)
-                    for i in 0..<m {
-                        for j in 0..<n {
-                            let z = (0..<k).reduce(bs[j]) { $0 + xs[i * k + $1] * ws[j * k + $1] }
-                            let delta = ups[i * n + j] * Reference.slope(z, activation)
-                            db[j] += delta
-                            for l in 0..<k {
-                                dx[i * k + l] += delta * ws[j * k + l]
-                                dw[j * k + l] += delta * xs[i * k + l]
-                            }
-                        }
+                    let expected = Reference.gradients(arguments.map(doubles), upstream: doubles(upstream)) {
+                        Reference.linear($0[0], $0[1], $0[2], $0[3], m: m, n: n, k: k, activation)
                     }
-                    // In bfloat16 the upstream gradient and the results are rounded.
-                    let tolerance: Float = type == .bfloat16 ? 0.01 : 3e-6
-                    expectClose(actual[0], dx, tolerance, "dx \(type) \(activation)")
-                    expectClose(actual[1], dw, tolerance, "dw \(type) \(activation)")
-                    expectClose(actual[2], db, 3e-6, "db \(type) \(activation)")
-                    expectClose(actual[3], ups, 0, "dresidual")
+                    for (part, (a, e)) in zip(actual, expected).enumerated() {
+                        // In bfloat16 the upstream gradient and the results are rounded.
+                        expectClose(a, e, type == .bfloat16 ? 0.01 : 3e-6, "\(part) \(type) \(activation) \(m)x\(n)x\(k)")
+                    }
                 }
             }
         }
-    }
-}
 
-/// Scalar formulas the kernels are checked against, in double precision.
-enum Reference {
-    static func activate(_ x: Double, _ kind: Kernel.Activation) -> Double {
-        switch kind {
-        case .none: x
-        case .gelu: x * 0.5 * erfc(-x / 2.0.squareRoot())
-        case .quickGelu: x / (1 + exp(-1.702 * x))
-        case .relu: max(0, x)
-        case .silu: x / (1 + exp(-x))
+        @Test(arguments: [DType.float32, .bfloat16], [(false, false), (false, true), (true, false), (true, true)])
+        func productsAndGradients(type: DType, transposed: (Bool, Bool)) {
+            forEachInstructionSet { isa in
+                for (batch, m, n, k) in [(0, 3, 4, 5), (0, 17, 1, 33), (2, 6, 7, 9), (3, 1, 16, 32)] {
+                    var numbers = Numbers(3)
+                    let lead = batch == 0 ? [] : [batch]
+                    let a = numbers.array(lead + (transposed.0 ? [k, m] : [m, k]), type)
+                    let b = numbers.array(lead + (transposed.1 ? [n, k] : [k, n]), type)
+                    let upstream = numbers.array(lead + [m, n])
+                    func reference(_ v: [[Double]]) -> [Double] {
+                        (0..<max(1, batch)).flatMap { i in
+                            (0..<m * n).map { cell in
+                                (0..<k).reduce(0.0) { sum, l in
+                                    let x = i * m * k + (transposed.0 ? l * m + cell / n : cell / n * k + l)
+                                    let y = i * n * k + (transposed.1 ? cell % n * k + l : l * n + cell % n)
+                                    return sum + v[0][x] * v[1][y]
+                                }
+                            }
+                        }
+                    }
+                    func product(_ v: [MLXArray]) -> MLXArray {
+                        Kernel.matmul(v[0], v[1], transposeA: transposed.0, transposeB: transposed.1, outputType: .float32)
+                    }
+                    let values = [doubles(a), doubles(b)]
+                    let what = "\(isa) \(type) \(transposed) \(batch) \(m)x\(n)x\(k)"
+                    expectClose(floats(product([a, b])), reference(values).map { Float($0) }, 2e-6, what)
+                    let expected = Reference.gradients(values, upstream: doubles(upstream), reference)
+                    for (x, y) in zip(gradients([a, b], upstream: upstream, product), expected) {
+                        expectClose(x, y, type == .bfloat16 ? 0.01 : 3e-6, "gradient " + what)
+                    }
+                }
+            }
         }
-    }
-    /// Derivative by central differences, good to about 1e-9.
-    static func slope(_ x: Float, _ kind: Kernel.Activation) -> Float {
-        let h = 1e-5, x = Double(x)
-        return Float((activate(x + h, kind) - activate(x - h, kind)) / (2 * h))
+
+        @Test func infinitiesAndNaNsPassThrough() {
+            forEachInstructionSet { isa in
+                for m in [1, 12] {
+                    for type in [DType.float32, .bfloat16] {
+                        let x = array([.nan] + [Float](repeating: 1, count: m * 20 - 1), [m, 20], type)
+                        let w = array([.infinity] + [Float](repeating: 1, count: 59), [3, 20], type)
+                        let y = floats(Kernel.linear(x, weight: w, outputType: .float32))
+                        #expect(y[0].isNaN && y[2].isNaN, "\(isa)")
+                        if m > 1 { #expect(y[3] == .infinity && y[4] == 20, "\(isa)") }
+                    }
+                }
+            }
+        }
     }
 }

@@ -167,6 +167,31 @@ int cmlx_conv(cmlx_array input, cmlx_array weight, const int32_t *stride, const 
 int cmlx_conv_transpose(cmlx_array input, cmlx_array weight, const int32_t *stride, const int32_t *padding,
                         const int32_t *dilation, const int32_t *output_padding, size_t rank, int groups, cmlx_array *out);
 
+// Random numbers, always from a key: the same key gives the same numbers (random.cpp)
+
+int cmlx_random_key(uint64_t seed, cmlx_array *out);
+/// `[count, 2]`: new keys.
+int cmlx_random_split(cmlx_array key, int count, cmlx_array *out);
+
+typedef enum { CMLX_UNIFORM, CMLX_NORMAL, CMLX_RANDINT, CMLX_TRUNCATED_NORMAL, CMLX_GUMBEL, CMLX_BERNOULLI } cmlx_distribution;
+/// `a`, `b`: UNIFORM, RANDINT, TRUNCATED_NORMAL (low, high); NORMAL (mean, deviation); BERNOULLI (probability, -); GUMBEL
+/// none. Those a distribution lacks may be NULL. BERNOULLI ignores `type` and gives bool.
+int cmlx_random(cmlx_distribution kind, const int32_t *shape, size_t rank, cmlx_dtype type, cmlx_array a, cmlx_array b,
+                cmlx_array key, cmlx_array *out);
+/// `count` draws along a new last axis, or, where `count` is negative, one without that axis.
+int cmlx_random_categorical(cmlx_array logits, int axis, int count, cmlx_array key, cmlx_array *out);
+int cmlx_random_permutation(cmlx_array a, int axis, cmlx_array key, cmlx_array *out);
+
+// Fourier transforms along one axis (fft.cpp)
+
+typedef enum { CMLX_FFT, CMLX_IFFT, CMLX_RFFT, CMLX_IRFFT } cmlx_fft_op;
+/// `n`: length to cut or pad to with zeros (of the result for IRFFT); 0 as it is.
+int cmlx_fft(cmlx_fft_op op, cmlx_array a, int n, int axis, cmlx_array *out);
+/// Windowed frames of the last axis -> `[..., length / 2 + 1, frames]`. `centre`: mirrors half a frame at both ends.
+int cmlx_stft(cmlx_array a, int length, int hop, cmlx_array window, bool centre, cmlx_array *out);
+/// The inverse; `samples` of the result, 0: as many as there are.
+int cmlx_istft(cmlx_array a, int length, int hop, cmlx_array window, bool centre, int samples, cmlx_array *out);
+
 #ifdef __cplusplus
 }
 #endif

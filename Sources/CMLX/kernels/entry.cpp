@@ -1,7 +1,10 @@
 // The C entry points of the kernels: check shapes, then record the operation.
 #include <cmath>
+#include "attention.hpp"
 #include "composed.hpp"
+#include "elementwise.hpp"
 #include "linear.hpp"
+#include "norm.hpp"
 
 using namespace cmlx;
 
@@ -64,7 +67,7 @@ int cmlx_kernel_attention(cmlx_array q, cmlx_array k, cmlx_array v, float scale,
                     Q.shape(3) == K.shape(3) && K.shape(2) > 0 && Q.shape(2) % K.shape(2) == 0 && K.shape(1) > 0,
                 "attention: q [B, L, Hq, D], k and v [B, S, Hkv, D], Hkv divides Hq; got", {&Q, &K, &V});
         require(!causal || Q.shape(1) <= K.shape(1), "attention: causal with more queries than keys:", {&Q, &K});
-        return composed::attention(Q, K, V, scale, causal, stream());
+        return attention(Q, K, V, scale, causal, stream());
     });
 }
 
@@ -80,31 +83,34 @@ int cmlx_kernel_attention_scores(cmlx_array q, cmlx_array k, float scale, cmlx_a
 
 int cmlx_kernel_rms_norm(cmlx_array x, cmlx_array weight, float eps, cmlx_dtype output, cmlx_array *out) {
     return produce(out, [&] {
-        return composed::rms_norm(x->value, weight->value, eps, to_dtype(output), stream());
+        const auto &a = x->value, &w = weight->value;
+        require(a.ndim() >= 1 && w.shape() == mx::Shape{a.shape(-1)}, "rmsNorm: x [..., K], weight [K]; got", {&a, &w});
+        return rms_norm(a, w, eps, to_dtype(output), stream());
     });
 }
 
 int cmlx_kernel_layer_norm(cmlx_array x, cmlx_array weight, cmlx_array bias, float eps, cmlx_dtype output,
                            cmlx_array *out) {
     return produce(out, [&] {
-        return composed::layer_norm(x->value, optional(weight), optional(bias), eps, to_dtype(output), stream());
+        const auto &a = x->value;
+        for (auto *part : {weight, bias})
+            require(a.ndim() >= 1 && (!part || part->value.shape() == mx::Shape{a.shape(-1)}),
+                    "layerNorm: x [..., K], weight and bias [K]; got", {&a, part ? &part->value : &a});
+        return layer_norm(a, optional(weight), optional(bias), eps, to_dtype(output), stream());
     });
 }
 
 int cmlx_kernel_swiglu(cmlx_array gate, cmlx_array up, cmlx_array *out) {
     return produce(out, [&] {
         const auto &g = gate->value;
-        if (up) {
-            require(up->value.shape() == g.shape(), "swiglu: gate and up of one shape; got", {&g, &up->value});
-            return composed::swiglu(g, up->value, stream());
-        }
-        require(g.ndim() >= 1 && g.shape(-1) % 2 == 0, "swiglu: an even last axis; got", {&g});
-        return composed::swiglu(composed::half(g, 0, stream()), composed::half(g, 1, stream()), stream());
+        if (up) require(up->value.shape() == g.shape(), "swiglu: gate and up of one shape; got", {&g, &up->value});
+        else require(g.ndim() >= 1 && g.shape(-1) % 2 == 0, "swiglu: an even last axis; got", {&g});
+        return swiglu(g, optional(up), stream());
     });
 }
 
-int cmlx_kernel_activation(cmlx_array x, cmlx_activation activation, float parameter, cmlx_array *out) {
-    return produce(out, [&] { return composed::activation(x->value, activation, parameter, stream()); });
+int cmlx_kernel_activation(cmlx_array x, cmlx_activation kind, float parameter, cmlx_array *out) {
+    return produce(out, [&] { return activation(x->value, kind, parameter, stream()); });
 }
 
 int cmlx_kernel_rotary(cmlx_array x, cmlx_array cos, cmlx_array sin, cmlx_array *out) {
@@ -113,7 +119,7 @@ int cmlx_kernel_rotary(cmlx_array x, cmlx_array cos, cmlx_array sin, cmlx_array 
         require(a.ndim() == 4 && a.shape(3) % 2 == 0 && cos->value.shape() == mx::Shape{a.shape(1), a.shape(3) / 2} &&
                     sin->value.shape() == cos->value.shape(),
                 "rotary: x [B, L, H, D], cos and sin [L, D/2]; got", {&a, &cos->value, &sin->value});
-        return composed::rotary(a, cos->value, sin->value, stream());
+        return rotary(a, cos->value, sin->value, stream());
     });
 }
 
@@ -141,12 +147,10 @@ int cmlx_kernel_add(cmlx_array a, cmlx_array b, cmlx_dtype output, cmlx_array *o
     return produce(out, [&] {
         const auto type = to_dtype(output);
         require(a->value.shape() == b->value.shape(), "add: arrays of one shape; got", {&a->value, &b->value});
-        const auto sum = mx::add(mx::astype(a->value, mx::float32, stream()), mx::astype(b->value, mx::float32, stream()),
-                                 stream());
-        return mx::astype(sum, type, stream());
+        return add(a->value, b->value, type, stream());
     });
 }
 
 int cmlx_kernel_convert(cmlx_array x, cmlx_dtype output, cmlx_array *out) {
-    return produce(out, [&] { return mx::astype(x->value, to_dtype(output), stream()); });
+    return produce(out, [&] { return convert(x->value, to_dtype(output), stream()); });
 }

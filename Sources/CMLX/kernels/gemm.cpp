@@ -10,6 +10,7 @@
 #include "convert.hpp"
 #include "onednn.hpp"
 #include "parallel.hpp"
+#include "scratch.hpp"
 
 namespace cmlx {
 
@@ -107,7 +108,7 @@ bool direct(const Shape &shape, const float *bias) {
         {DNNL_ARG_SRC, bind(p->a, shape.a.data)},
         {DNNL_ARG_WEIGHTS, bind(p->b, shape.b.data)},
         {DNNL_ARG_DST, bind(p->c, shape.c.data)},
-        {DNNL_ARG_SCRATCHPAD, bind(p->scratchpad, onednn::scratchpad(p->scratchpad.get_size()))},
+        {DNNL_ARG_SCRATCHPAD, bind(p->scratchpad, scratch(p->scratchpad.get_size()))},
     };
     if (bias) arguments.emplace(DNNL_ARG_BIAS, bind(p->bias, bias));
     if (shape.residual.data) arguments.emplace(p->residual_argument, bind(p->residual, shape.residual.data));

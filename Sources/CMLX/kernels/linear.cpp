@@ -1,6 +1,7 @@
 // The linear layer: activation(x W^T + bias) + residual, and its gradients.
 #include "linear.hpp"
 #include "composed.hpp"
+#include "elementwise.hpp"
 #include "gemm.hpp"
 #include "primitive.hpp"
 #include "skinny.hpp"
@@ -55,20 +56,20 @@ public:
             upstream = activation_gradient(before, upstream, activation_, 0, s);
         }
         const auto flat = [&](const mx::array &a, int width) { return mx::reshape(a, {-1, width}, s); };
-        const auto delta = flat(mx::astype(upstream, weight.dtype(), s), n);
+        const auto delta = flat(convert(upstream, weight.dtype(), s), n);
         std::vector<mx::array> gradients;
         for (int index : wanted) {
             const auto &primal = primals[index];
             if (index == 0) {
                 gradients.push_back(mx::reshape(matmul(delta, weight, false, false, x.dtype(), s), x.shape(), s));
             } else if (index == 1) {
-                const auto rows = flat(mx::astype(x, weight.dtype(), s), k);
+                const auto rows = flat(convert(x, weight.dtype(), s), k);
                 gradients.push_back(matmul(delta, rows, true, false, weight.dtype(), s));
             } else if (index == 2 && has_bias_) {
-                const auto wide = mx::astype(flat(upstream, n), mx::float32, s);
-                gradients.push_back(mx::astype(mx::sum(wide, 0, false, s), primal.dtype(), s));
+                const auto wide = convert(flat(upstream, n), mx::float32, s);
+                gradients.push_back(convert(mx::sum(wide, 0, false, s), primal.dtype(), s));
             } else {
-                gradients.push_back(mx::astype(cotangents[0], primal.dtype(), s));
+                gradients.push_back(convert(cotangents[0], primal.dtype(), s));
             }
         }
         return gradients;
@@ -113,7 +114,7 @@ public:
         const auto s = stream();
         const auto &a = primals[0], &b = primals[1];
         const auto type = is_bf16(a) && is_bf16(b) ? mx::bfloat16 : mx::float32;
-        const auto delta = mx::astype(cotangents[0], type, s);  // [..., m, n]
+        const auto delta = convert(cotangents[0], type, s);  // [..., m, n]
         std::vector<mx::array> gradients;
         for (int index : wanted) {
             if (index == 0) {

@@ -1,4 +1,4 @@
-// The linear layer, matrix products and elementwise activations as recorded operations; see cmlx_kernels.h.
+// The linear layer, matrix products as recorded operations; see cmlx_kernels.h.
 #pragma once
 #include <optional>
 #include "../internal.hpp"
@@ -10,8 +10,5 @@ mx::array linear(const mx::array &x, const mx::array &weight, const std::optiona
                  cmlx_activation activation, const std::optional<mx::array> &residual, mx::Dtype output, mx::Stream s);
 mx::array matmul(const mx::array &a, const mx::array &b, bool transpose_a, bool transpose_b, mx::Dtype output,
                  mx::Stream s);
-/// upstream * activation'(x), in the type of x.
-mx::array activation_gradient(const mx::array &x, const mx::array &upstream, cmlx_activation kind, float parameter,
-                              mx::Stream s);
 
 }  // namespace cmlx

@@ -13,9 +13,6 @@ const dnnl::engine &engine();
 /// Runs a primitive on the calling thread's team and waits for it.
 void execute(const dnnl::primitive &primitive, const std::unordered_map<int, dnnl::memory> &arguments);
 
-/// Working memory of at least `bytes` that belongs to the calling thread until its next call.
-void *scratchpad(size_t bytes);
-
 /// Values by key, made on demand, the least recently used dropped beyond `capacity`. Safe to use from any thread.
 template <class Key, class Value>
 class Cache {

@@ -29,6 +29,10 @@ protected:
 
     /// `a` where its last axis is contiguous and its leading axes are evenly spaced rows; else a contiguous copy.
     mx::array as_rows(const mx::array &a);
+    /// `a` where its last axis is contiguous, whatever the others; else a contiguous copy.
+    mx::array with_contiguous_rows(const mx::array &a) {
+        return a.shape(-1) == 1 || a.strides(-1) == 1 ? view(a) : as_contiguous(a, a.dtype());
+    }
     /// `a` converted to `type`, contiguous; `a` itself where it is that already.
     mx::array as_contiguous(const mx::array &a, mx::Dtype type);
 };

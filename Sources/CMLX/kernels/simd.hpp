@@ -92,34 +92,58 @@ ALWAYS_INLINE inline void store(T *p, f32 v, int count) {
     std::memcpy(p, buffer, size_t(count) * sizeof(T));
 }
 
-ALWAYS_INLINE inline float sum(f32 v) {
+/// Folds the 16 elements with `join`.
+template <class Join>
+ALWAYS_INLINE inline float fold(f32 v, Join &&join) {
     typedef float f32x8 __attribute__((vector_size(32)));
     typedef float f32x4 __attribute__((vector_size(16)));
-    const f32x8 a = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
-                    __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
-    const f32x4 b = __builtin_shufflevector(a, a, 0, 1, 2, 3) + __builtin_shufflevector(a, a, 4, 5, 6, 7);
-    return (b[0] + b[2]) + (b[1] + b[3]);
+    const f32x8 a = join(__builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7),
+                         __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15));
+    const f32x4 b = join(__builtin_shufflevector(a, a, 0, 1, 2, 3), __builtin_shufflevector(a, a, 4, 5, 6, 7));
+    const f32x4 c = join(b, __builtin_shufflevector(b, b, 2, 3, 0, 1));
+    return join(c, __builtin_shufflevector(c, c, 1, 0, 3, 2))[0];
+}
+ALWAYS_INLINE inline float sum(f32 v) {
+    return fold(v, [](auto a, auto b) ALWAYS_INLINE { return a + b; });
 }
 ALWAYS_INLINE inline float highest(f32 v) {
-    for (int step : {8, 4, 2, 1})
-        for (int i = 0; i < step; i++) v[i] = v[i] > v[i + step] ? v[i] : v[i + step];
-    return v[0];
+    return fold(v, [](auto a, auto b) ALWAYS_INLINE { return a > b ? a : b; });
 }
 
+/// 2^f for |f| <= 0.5.
+ALWAYS_INLINE inline f32 exp2_fraction(f32 f) {
+    f32 p = splat(1.53533616e-4f);
+    p = p * f + 1.33988744e-3f;
+    p = p * f + 9.61843736e-3f;
+    p = p * f + 5.55033247e-2f;
+    p = p * f + 2.40226479e-1f;
+    p = p * f + 6.93147203e-1f;
+    return p * f + 1.0f;
+}
 /// 2^x. Relative error below 1.2e-7 (2 units in the last place); 0 below -126, infinity above 128, NaN stays.
 ALWAYS_INLINE inline f32 exp2(f32 x) {
     const f32 clamped = min(splat(128), max(splat(-127), x));            // in this order a NaN comes through
     const f32 shifted = clamped + 12582912.0f;                           // rounds to an integer held in the low bits
     const f32 f = clamped - (shifted - 12582912.0f);                     // -0.5 ... 0.5
-    f32 p = splat(1.5403530e-4f);                                        // Taylor-like minimax of 2^f
-    p = p * f + 1.3333558e-3f;
-    p = p * f + 9.6181291e-3f;
-    p = p * f + 5.5504109e-2f;
-    p = p * f + 2.4022651e-1f;
-    p = p * f + 6.9314718e-1f;
-    p = p * f + 1.0f;
     const i32 exponent = (__builtin_bit_cast(i32, shifted) << 23) + (127 << 23);
-    return p * __builtin_bit_cast(f32, exponent);
+    return exp2_fraction(f) * __builtin_bit_cast(f32, exponent);
+}
+/// 2^x for x <= 0. Where the result is about to be rounded to bfloat16, a shorter polynomial does: relative error 1e-4.
+template <bool rough>
+ALWAYS_INLINE inline f32 exp2_below_one(f32 x) {
+    const f32 clamped = max(splat(-127), x);
+    const f32 shifted = clamped + 12582912.0f;
+    const f32 f = clamped - (shifted - 12582912.0f);
+    f32 p;
+    if constexpr (rough) {
+        p = splat(5.5008931e-2f);
+        p = p * f + 2.4221096e-1f;
+        p = p * f + 6.93282927e-1f;
+        p = p * f + 1.0f;
+    } else {
+        p = exp2_fraction(f);
+    }
+    return p * __builtin_bit_cast(f32, (__builtin_bit_cast(i32, shifted) << 23) + (127 << 23));
 }
 /// e^x; the argument is reduced in two parts so that large |x| keeps the accuracy of exp2.
 ALWAYS_INLINE inline f32 exp(f32 x) {
@@ -147,9 +171,22 @@ ALWAYS_INLINE inline f32 exp(f32 x) {
 TARGET_AVX512_BF16 inline void dot_pairs(f32 &acc, const u32 &a, const u32 &b) {
     acc = (f32)_mm512_dpbf16_ps((__m512)acc, (__m512bh)a, (__m512bh)b);
 }
+TARGET_AVX512_BF16 inline void narrow_native(u16 &out, const f32 &v) { out = (u16)_mm512_cvtneps_pbh((__m512)v); }
 #else
 inline void dot_pairs(f32 &, const u32 &, const u32 &) {}
 #endif
+/// `to_bf16` with the instruction that AVX-512 BF16 has for it.
+template <ISA set>
+ALWAYS_INLINE inline u16 narrow(f32 v) {
+#if defined(__x86_64__)
+    if constexpr (set == ISA::avx512_bf16) {
+        u16 result;
+        narrow_native(result, v);
+        return result;
+    }
+#endif
+    return to_bf16(v);
+}
 
 template <ISA set>
 using Level = std::integral_constant<ISA, set>;

@@ -2,10 +2,10 @@
 import Foundation
 import MLX
 
-/// Placeholder ids in prompts; not vocabulary tokens (LYRA.md section 1).
-public enum Placeholder {
-    public static let image: Int32 = -200
-    public static let speech: Int32 = -500
+/// Ids that stand for media in prompts; not vocabulary tokens. The tokenizer writes the same.
+enum Marker {
+    static let image: Int32 = -200
+    static let speech: Int32 = -500
 }
 
 /// Tokens of one encoded medium, ready to stand in for its placeholder.
@@ -31,7 +31,7 @@ public enum PromptError: Error, LocalizedError, Equatable {
     public var errorDescription: String? {
         switch self {
         case .mediaMismatch(let placeholder, let placeholders, let media):
-            "the prompt has \(placeholders) \(placeholder == Placeholder.image ? "image" : "speech") placeholders for \(media) media"
+            "the prompt has \(placeholders) \(placeholder == Marker.image ? "image" : "speech") placeholders for \(media) media"
         case .tokenOutOfRange(let id, let vocabulary): "token id \(id) is outside the vocabulary of \(vocabulary)"
         case .empty: "the prompt is empty"
         }
@@ -52,14 +52,14 @@ extension Decoder {
     /// Replaces each placeholder by its medium's tokens.
     ///
     /// - Parameters:
-    ///   - ids: token ids with ``Placeholder`` ids among them.
+    ///   - ids: token ids with placeholder ids (image -200, speech -500) among them.
     ///   - media: encoded media in the order of their placeholders.
     ///   - state: what came before; positions and span indices go on from there.
     public func assemble(_ ids: [Int32], media: [EncodedMedium], after state: DecoderState) throws -> (input: Input, spans: [MediumSpan]) {
         guard !ids.isEmpty else { throw PromptError.empty }
         var images = media.filter { if case .vision = $0 { true } else { false } }[...]
         var speeches = media.filter { if case .speech = $0 { true } else { false } }[...]
-        for (id, count) in [(Placeholder.image, images.count), (Placeholder.speech, speeches.count)] {
+        for (id, count) in [(Marker.image, images.count), (Marker.speech, speeches.count)] {
             let placeholders = ids.count(where: { $0 == id })
             guard placeholders == count else {
                 throw PromptError.mediaMismatch(placeholder: id, placeholders: placeholders, media: count)
@@ -76,7 +76,7 @@ extension Decoder {
             run = []
         }
         for id in ids {
-            guard id == Placeholder.image || id == Placeholder.speech else {
+            guard id == Marker.image || id == Marker.speech else {
                 guard id >= 0, id < Int32(configuration.vocabularySize) else {
                     throw PromptError.tokenOutOfRange(id, vocabulary: configuration.vocabularySize)
                 }
@@ -84,7 +84,7 @@ extension Decoder {
                 continue
             }
             flush()
-            guard let medium = id == Placeholder.image ? images.popFirst() : speeches.popFirst() else { continue }
+            guard let medium = id == Marker.image ? images.popFirst() : speeches.popFirst() else { continue }
             let count = medium.tokens.dim(0), start = state.tokens + positions.count
             parts.append(medium.tokens)
             isContext += Array(repeating: true, count: count)

@@ -21,6 +21,7 @@ public struct SamplingOptions: Sendable, Equatable, Codable {
 /// Logits that are not numbers: broken weights or input.
 public struct NonFiniteLogits: Error, LocalizedError {
     public let step: Int
+    public init(step: Int) { self.step = step }
     public var errorDescription: String? {
         "the model's output is not a number (NaN) at generated token \(step): its weights or the input are damaged; "
             + "`lyra inspect --check` lists tensors that hold such values"

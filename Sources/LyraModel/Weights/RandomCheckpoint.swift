@@ -46,14 +46,16 @@ public enum RandomCheckpoint {
                 try archive.data().write(to: URL(fileURLWithPath: "\(folder)/\(name)"), options: .atomic)
             }
             for (name, requests) in part.safetensors {
-                try SafetensorsWriter.write(
-                    path: "\(folder)/\(name)", tensors: requests.map { ($0.name, $0.shape, dtype) },
-                    metadata: ["format": "pt"]
-                ) { index in
-                    let bytes = RandomValues(seed, requests[index]).bytes(dtype)
+                let entries = requests.map { SafetensorsWriter.Entry(name: $0.name, dtype: dtype, shape: $0.shape) }
+                let byName = Dictionary(uniqueKeysWithValues: requests.map { ($0.name, $0) })
+                try SafetensorsWriter.save(
+                    entries, metadata: ["format": "pt"], to: URL(fileURLWithPath: "\(folder)/\(name)")
+                ) { name in
+                    guard let request = byName[name] else { throw CheckpointError(origin: folder, problems: [.missing(name: name, shape: [])]) }
+                    let bytes = RandomValues(seed, request).bytes(dtype)
                     done += bytes.count
                     try progress(part.folder, Double(done) / Double(max(1, total)))
-                    return bytes
+                    return try MLXArray(bytes, request.shape, dtype: dtype)
                 }
             }
         }

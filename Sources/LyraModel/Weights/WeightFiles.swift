@@ -5,7 +5,7 @@ import MLX
 enum WeightFiles {
     /// `model.safetensors` or its shards.
     static func open(_ folder: String) throws -> any TensorSource {
-        SafetensorsSource(try ShardedSafetensors(directory: folder), origin: folder)
+        try ShardedSafetensors(directory: URL(fileURLWithPath: folder))
     }
 
     /// `adapter_model.safetensors`, or `adapter_model.bin`.
@@ -17,7 +17,7 @@ enum WeightFiles {
 
     /// One safetensors file.
     static func openFile(_ path: String) throws -> any TensorSource {
-        SafetensorsSource(try ShardedSafetensors(file: path), origin: path)
+        try SafetensorsFile(URL(fileURLWithPath: path))
     }
 
     /// The projector that was trained beside an adapter; nil when there is none.
@@ -38,13 +38,20 @@ enum WeightFiles {
     private static func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
 }
 
-private struct SafetensorsSource: TensorSource {
-    let files: ShardedSafetensors
-    let origin: String
-    init(_ files: ShardedSafetensors, origin: String) { (self.files, self.origin) = (files, origin) }
-    func describe(_ name: String) -> (shape: [Int], dtype: DType)? { files.describe(name) }
-    func array(_ name: String) throws -> MLXArray { try files.array(named: name) }
-    var names: [String] { files.names }
+extension SafetensorsFile: TensorSource {
+    public func describe(_ name: String) -> (shape: [Int], dtype: DType)? { tensors[name].flatMap(\.usable) }
+    public func array(_ name: String) throws -> MLXArray { try array(named: name) }
+    public var origin: String { path }
+}
+
+extension ShardedSafetensors: TensorSource {
+    public func describe(_ name: String) -> (shape: [Int], dtype: DType)? { info(named: name).flatMap(\.usable) }
+    public func array(_ name: String) throws -> MLXArray { try array(named: name) }
+    public var origin: String { directory.path }
+}
+
+extension SafetensorsInfo {
+    fileprivate var usable: (shape: [Int], dtype: DType)? { dtype.map { (shape, $0) } }
 }
 
 private struct TorchSource: TensorSource {

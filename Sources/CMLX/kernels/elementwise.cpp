@@ -1,0 +1,190 @@
+// Elementwise kernels and their gradients: activations, SwiGLU, addition, conversion.
+#include "activation.hpp"
+#include "composed.hpp"
+#include "elements.hpp"
+#include "elementwise.hpp"
+
+namespace cmlx {
+
+namespace {
+
+/// Inputs: x, and for the gradient the upstream gradient too.
+class Activation : public KernelPrimitive {
+public:
+    Activation(mx::Stream s, cmlx_activation kind, float parameter, bool gradient)
+        : KernelPrimitive(s), kind_(kind), parameter_(parameter), gradient_(gradient) {}
+    const char *name() const override { return "LyraActivation"; }
+    bool is_equivalent(const mx::Primitive &other) const override {
+        const auto &o = static_cast<const Activation &>(other);
+        return kind_ == o.kind_ && parameter_ == o.parameter_ && gradient_ == o.gradient_;
+    }
+
+    void eval_cpu(const std::vector<mx::array> &inputs, std::vector<mx::array> &outputs) override {
+        auto x = as_rows(inputs[0]), out = allocate(outputs[0]);
+        auto upstream = gradient_ ? as_rows(inputs[1]) : x;
+        enqueue([=, kind = kind_, parameter = parameter_, gradient = gradient_]() mutable {
+            const auto rows = rows_of(x);
+            const auto in = source(x), up = source(upstream);
+            const auto y = target(out);
+            simd::with_activation(kind, [&](auto k) {
+                constexpr auto activation = decltype(k)::value;
+                if (gradient)
+                    for_elements<3>(rows.count, rows.width, {rows.stride, rows_of(upstream).stride, rows.width},
+                                    [=](auto at, int n) ALWAYS_INLINE {
+                        const simd::f32 slope = simd::slope<activation>(in.load(at[0], n), parameter);
+                        y.store(at[2], up.load(at[1], n) * slope, n);
+                    });
+                else
+                    for_elements<2>(rows.count, rows.width, {rows.stride, rows.width}, [=](auto at, int n) ALWAYS_INLINE {
+                        y.store(at[1], simd::activate<activation>(in.load(at[0], n), parameter), n);
+                    });
+            });
+        });
+    }
+
+    std::vector<mx::array> vjp(const std::vector<mx::array> &primals, const std::vector<mx::array> &cotangents,
+                               const std::vector<int> &wanted, const std::vector<mx::array> &) override {
+        if (gradient_) throw std::runtime_error("activations have no second derivative here");
+        return std::vector<mx::array>(wanted.size(), activation_gradient(primals[0], cotangents[0], kind_, parameter_, stream()));
+    }
+
+private:
+    const cmlx_activation kind_;
+    const float parameter_;
+    const bool gradient_;
+};
+
+/// Inputs: gate and up, or one array with both as halves of its last axis.
+class SwiGLU : public KernelPrimitive {
+public:
+    using KernelPrimitive::KernelPrimitive;
+    const char *name() const override { return "LyraSwiGLU"; }
+    bool is_equivalent(const mx::Primitive &) const override { return true; }
+
+    void eval_cpu(const std::vector<mx::array> &inputs, std::vector<mx::array> &outputs) override {
+        auto gate = as_rows(inputs[0]), up = inputs.size() > 1 ? as_rows(inputs[1]) : gate, out = allocate(outputs[0]);
+        const bool fused = inputs.size() == 1;
+        enqueue([=]() mutable {
+            const auto rows = rows_of(gate);
+            const int64_t width = fused ? rows.width / 2 : rows.width, shift = fused ? width : 0;
+            const auto g = source(gate), u = source(up);
+            const auto y = target(out);
+            for_elements<3>(rows.count, width, {rows.stride, rows_of(up).stride, width}, [=](auto at, int n) ALWAYS_INLINE {
+                const simd::f32 v = g.load(at[0], n);
+                y.store(at[2], v * simd::sigmoid(v) * u.load(at[1] + shift, n), n);
+            });
+        });
+    }
+
+    std::vector<mx::array> vjp(const std::vector<mx::array> &primals, const std::vector<mx::array> &cotangents,
+                               const std::vector<int> &wanted, const std::vector<mx::array> &) override;
+};
+
+/// Inputs: those of SwiGLU and the upstream gradient. Outputs: one gradient for each of its inputs.
+class SwiGLUGradient : public KernelPrimitive {
+public:
+    using KernelPrimitive::KernelPrimitive;
+    const char *name() const override { return "LyraSwiGLUGradient"; }
+    bool is_equivalent(const mx::Primitive &) const override { return true; }
+
+    void eval_cpu(const std::vector<mx::array> &inputs, std::vector<mx::array> &outputs) override {
+        const bool fused = inputs.size() == 2;
+        auto gate = as_rows(inputs[0]), up = fused ? gate : as_rows(inputs[1]), upstream = as_rows(inputs.back());
+        auto gate_out = allocate(outputs[0]), up_out = fused ? gate_out : allocate(outputs[1]);
+        enqueue([=]() mutable {
+            const auto rows = rows_of(gate);
+            const int64_t width = fused ? rows.width / 2 : rows.width, shift = fused ? width : 0;
+            const auto g = source(gate), u = source(up), d = source(upstream);
+            const auto dg = target(gate_out), du = target(up_out);
+            for_elements<4>(rows.count, width, {rows.stride, rows_of(up).stride, rows_of(upstream).stride, rows.width},
+                            [=](auto at, int n) ALWAYS_INLINE {
+                const simd::f32 v = g.load(at[0], n), w = u.load(at[1] + shift, n), delta = d.load(at[2], n);
+                const simd::f32 s = simd::sigmoid(v);
+                dg.store(at[3], delta * w * (s + v * s * (1.0f - s)), n);
+                du.store(at[3] + shift, delta * v * s, n);
+            });
+        });
+    }
+};
+
+std::vector<mx::array> SwiGLU::vjp(const std::vector<mx::array> &primals, const std::vector<mx::array> &cotangents,
+                                   const std::vector<int> &wanted, const std::vector<mx::array> &) {
+    auto inputs = primals;
+    inputs.push_back(cotangents[0]);
+    std::vector<mx::Shape> shapes;
+    std::vector<mx::Dtype> types;
+    for (const auto &p : primals) shapes.push_back(p.shape()), types.push_back(p.dtype());
+    const auto all = mx::array::make_arrays(shapes, types, std::make_shared<SwiGLUGradient>(stream()), inputs);
+    std::vector<mx::array> result;
+    for (int i : wanted) result.push_back(all[i]);
+    return result;
+}
+
+/// Inputs: one or two arrays of one shape. Output: their sum in any type.
+class Sum : public KernelPrimitive {
+public:
+    using KernelPrimitive::KernelPrimitive;
+    const char *name() const override { return "LyraSum"; }
+    bool is_equivalent(const mx::Primitive &) const override { return true; }
+
+    void eval_cpu(const std::vector<mx::array> &inputs, std::vector<mx::array> &outputs) override {
+        auto a = as_rows(inputs[0]), out = allocate(outputs[0]);
+        auto b = inputs.size() > 1 ? as_rows(inputs[1]) : a;
+        enqueue([=, two = inputs.size() > 1]() mutable {
+            const auto rows = rows_of(a);
+            const auto x = source(a), y = source(b);
+            const auto z = target(out);
+            if (two)
+                for_elements<3>(rows.count, rows.width, {rows.stride, rows_of(b).stride, rows.width},
+                                [=](auto at, int n) ALWAYS_INLINE { z.store(at[2], x.load(at[0], n) + y.load(at[1], n), n); });
+            else
+                for_elements<2>(rows.count, rows.width, {rows.stride, rows.width},
+                                [=](auto at, int n) ALWAYS_INLINE { z.store(at[1], x.load(at[0], n), n); });
+        });
+    }
+
+    std::vector<mx::array> vjp(const std::vector<mx::array> &primals, const std::vector<mx::array> &cotangents,
+                               const std::vector<int> &wanted, const std::vector<mx::array> &) override {
+        std::vector<mx::array> result;
+        for (int i : wanted) result.push_back(convert(cotangents[0], primals[i].dtype(), stream()));
+        return result;
+    }
+};
+
+}  // namespace
+
+mx::array activation(const mx::array &x, cmlx_activation kind, float parameter, mx::Stream s) {
+    if (!on_cpu(s)) return composed::activation(x, kind, parameter, s);
+    return record<Activation>(x.shape(), x.dtype(), {x}, s, kind, parameter, false);
+}
+
+mx::array activation_gradient(const mx::array &x, const mx::array &upstream, cmlx_activation kind, float parameter,
+                              mx::Stream s) {
+    return record<Activation>(x.shape(), x.dtype(), {x, upstream}, s, kind, parameter, true);
+}
+
+mx::array swiglu(const mx::array &gate, const std::optional<mx::array> &up, mx::Stream s) {
+    if (!on_cpu(s))
+        return up ? composed::swiglu(gate, *up, s) : composed::swiglu(composed::half(gate, 0, s), composed::half(gate, 1, s), s);
+    auto shape = gate.shape();
+    if (up) return record<SwiGLU>(shape, gate.dtype(), {gate, *up}, s);
+    shape.back() /= 2;
+    return record<SwiGLU>(shape, gate.dtype(), {gate}, s);
+}
+
+mx::array add(const mx::array &a, const mx::array &b, mx::Dtype output, mx::Stream s) {
+    if (!on_cpu(s)) {
+        const auto wide = [&](const mx::array &x) { return mx::astype(x, mx::float32, s); };
+        return mx::astype(mx::add(wide(a), wide(b), s), output, s);
+    }
+    return record<Sum>(a.shape(), output, {a, b}, s);
+}
+
+mx::array convert(const mx::array &x, mx::Dtype output, mx::Stream s) {
+    const auto is_float = [](mx::Dtype t) { return t == mx::float32 || t == mx::bfloat16 || t == mx::float16; };
+    if (x.dtype() == output) return x;
+    if (!on_cpu(s) || !is_float(x.dtype()) || !is_float(output)) return mx::astype(x, output, s);
+    return record<Sum>(x.shape(), output, {x}, s);
+}
+
+}  // namespace cmlx

@@ -1,0 +1,17 @@
+// Elementwise kernels as recorded operations; see cmlx_kernels.h.
+#pragma once
+#include <optional>
+#include "../internal.hpp"
+#include "cmlx_kernels.h"
+
+namespace cmlx {
+
+mx::array activation(const mx::array &x, cmlx_activation kind, float parameter, mx::Stream s);
+/// upstream * activation'(x), in the type of x; on a CPU.
+mx::array activation_gradient(const mx::array &x, const mx::array &upstream, cmlx_activation kind, float parameter,
+                              mx::Stream s);
+mx::array swiglu(const mx::array &gate, const std::optional<mx::array> &up, mx::Stream s);
+mx::array add(const mx::array &a, const mx::array &b, mx::Dtype output, mx::Stream s);
+mx::array convert(const mx::array &x, mx::Dtype output, mx::Stream s);
+
+}  // namespace cmlx
