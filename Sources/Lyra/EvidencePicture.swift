@@ -19,14 +19,22 @@ public struct EvidencePicture: Sendable {
     }
 
     let evidence: Evidence
-    let media: [Medium]
+    /// One for each medium of the evidence.
+    let media: [Medium?]
     let question: String
 
     /// - Parameters:
-    ///   - media: the media of the evidence, in its order; ``media(of:maximumFrames:isCompatible:)`` reads them.
+    ///   - media: the media of the request; ``media(of:maximumFrames:isCompatible:)`` reads them. Those that the evidence
+    ///     does not speak of are not shown.
     ///   - question: the request's text, for the title.
     public init(_ evidence: Evidence, of media: [Medium], question: String) {
-        (self.evidence, self.media, self.question) = (evidence, media, question)
+        let sounds = media.filter { if case .sound = $0 { true } else { false } }
+        let pictures = media.filter { if case .frames = $0 { true } else { false } }
+        self.media = evidence.media.map { medium in
+            let all = medium.kind == .speech ? sounds : pictures
+            return medium.index < all.count ? all[medium.index] : nil
+        }
+        (self.evidence, self.question) = (evidence, question)
     }
 
     /// As an SVG document; pictures are embedded.
@@ -60,6 +68,7 @@ public struct EvidencePicture: Sendable {
             case .frames(let frames, let times, let name):
                 let panel = VisionPanel(medium: medium, frames: frames, times: times, name: name, scale: scale)
                 y = try panel.draw(&scene, y: y, resolution: resolution)
+            case nil: continue
             }
             y += 34
         }
@@ -106,7 +115,7 @@ public struct EvidencePicture: Sendable {
     }
 
     /// Pieces that stand for sound or picture, not for the padding of the last window.
-    static func real(_ medium: Evidence.Medium, _ shown: Medium) -> [Evidence.Piece] {
+    static func real(_ medium: Evidence.Medium, _ shown: Medium?) -> [Evidence.Piece] {
         guard case .sound(let waveform, _) = shown else { return medium.pieces }
         return medium.pieces.filter { ($0.start ?? 0) < waveform.duration }
     }

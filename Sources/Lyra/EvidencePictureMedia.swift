@@ -5,7 +5,7 @@ import LyraMedia
 import LyraModel
 
 extension EvidencePicture {
-    /// The media of `parts`, in the order in which evidence lists them.
+    /// The media of a request's `parts`.
     ///
     /// - Parameters:
     ///   - maximumFrames: as in the request's options.
@@ -28,7 +28,7 @@ extension EvidencePicture {
 
     private static func video(_ source: MediaSource, maximumFrames: Int) throws -> Medium {
         let reader = try VideoReader(source)
-        let rate = reader.info.framesPerSecond
+        let rate = reader.info.frameRate
         let count = try ImageGeometry.frameCount(total: reader.info.frameCount, framesPerSecond: rate, maximum: maximumFrames)
         let pairs = stride(from: 0, to: count, by: 2)
         let indices = ImageGeometry.frameIndices(total: reader.info.frameCount, count: count)
