@@ -42,6 +42,7 @@ final class PartialFiles: Sendable {
     static let shared = PartialFiles()
 
     private let targets = Mutex<Set<String>>([])
+    private let folders = Mutex<Set<String>>([])
     private let began = Date()
 
     /// `path` will be written beside its place, as `path.NUMBER.part`.
@@ -49,7 +50,11 @@ final class PartialFiles: Sendable {
         targets.withLock { _ = $0.insert(URL(fileURLWithPath: path).resolvingSymlinksInPath().path) }
     }
 
+    /// A whole folder that is of no use until it is complete, under a name of its own.
+    func expectFolder(_ path: String) { folders.withLock { _ = $0.insert(path) } }
+
     func removeAll() {
+        for folder in folders.withLock({ $0 }) { try? FileManager.default.removeItem(atPath: folder) }
         for path in targets.withLock({ $0 }) {
             let url = URL(fileURLWithPath: path), folder = url.deletingLastPathComponent().path
             let prefix = url.lastPathComponent + "."
