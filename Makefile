@@ -4,6 +4,8 @@ ROOT := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
 SHELL := /bin/bash
 # Swift finds MLX and FFmpeg through pkg-config; bootstrap writes the files.
 SWIFT_ENV = cd "$(ROOT)" && export PKG_CONFIG_PATH="$$PWD/.deps/pkgconfig$${PKG_CONFIG_PATH:+:$$PKG_CONFIG_PATH}"
+# Release mode throughout: the C++ kernels are useless without optimisation, and one build then serves both programs and tests.
+SWIFT_FLAGS = -c release -Xswiftc -enable-testing
 LYRA = .build/release/lyra
 MODEL ?= output/Lyra_Tiny
 
@@ -23,13 +25,13 @@ bootstrap:
 	@"$(ROOT)/scripts/bootstrap"
 
 build: bootstrap
-	@$(SWIFT_ENV) && swift build -c release --product lyra
+	@$(SWIFT_ENV) && swift build $(SWIFT_FLAGS) --product lyra
 
 demo: build
 	@$(SWIFT_ENV) && scripts/demo "$(MODEL)"
 
 test: bootstrap
-	@$(SWIFT_ENV) && swift test -c release
+	@$(SWIFT_ENV) && swift test $(SWIFT_FLAGS)
 
 bench: build
 	@$(SWIFT_ENV) && $(LYRA) bench --preset mini

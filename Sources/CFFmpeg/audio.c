@@ -1,6 +1,7 @@
 // An audio stream as mono float samples.
 #include "internal.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { LEAST_RATE = 1000, LARGEST_RATE = 768000, MAX_CHANNELS = 64 };
@@ -82,6 +83,7 @@ int64_t cff_audio_read(cff_audio *audio, float *samples, int64_t capacity, cff_s
     }
     size_t count = FFMIN((size_t)capacity, (pending->end - pending->start) / sizeof(float));
     if (count > 0) memcpy(samples, pending->data + pending->start, count * sizeof(float));
+    for (size_t i = 0; i < count; i++) if (!isfinite(samples[i])) samples[i] = 0;  // float files can hold anything
     pending->start += count * sizeof(float);
     return (int64_t)count;
 }

@@ -31,7 +31,6 @@ static bool feed(cff_input *input, cff_status *status) {
         }
         result = avcodec_send_packet(input->decoder, input->packet);
         if (result < 0) note_bad_packet(input, input->packet->pts);
-        else if (input->packet->flags & AV_PKT_FLAG_CORRUPT) note_bad_packet(input, input->packet->pts);
         av_packet_unref(input->packet);
         if (result == AVERROR(ENOMEM)) return cff_fail(status, CFF_MEMORY, 0, "no memory for a decoded frame");
         return true;

@@ -146,17 +146,34 @@ static const int32_t *display_matrix(const AVStream *stream) {
 #endif
 }
 
-// As the container's table tells, without frames that its edit list leaves out; 0 when there is no full table.
+// As the container's table tells, without empty frames and those that its edit list leaves out; 0 when there is no full
+// table. A count in the header alone is not to be relied on.
 static int64_t frame_count(const AVStream *stream) {
     AVStream *table = (AVStream *)stream;  // the accessors lack const
     int entries = avformat_index_get_entries_count(table);
-    if (stream->nb_frames <= 0 || entries < stream->nb_frames) return FFMAX(stream->nb_frames, 0);
+    if (stream->nb_frames <= 0 || entries < stream->nb_frames) return 0;
     int64_t count = 0;
-    for (int i = 0; i < entries; i++) count += !(avformat_index_get_entry(table, i)->flags & AVINDEX_DISCARD_FRAME);
+    for (int i = 0; i < entries; i++) {
+        const AVIndexEntry *entry = avformat_index_get_entry(table, i);
+        count += entry->size > 0 && !(entry->flags & AVINDEX_DISCARD_FRAME);
+    }
     return count;
 }
 
 static double positive(double value) { return isfinite(value) && value > 0 ? value : 0; }
+
+// A header may promise more plain samples than the file has bytes for: cut short, or written by a program that did not
+// know the length and put a number near 2^31 there.
+static void limit_by_size(const cff_input *input, cff_stream_info *info) {
+    const AVCodecParameters *codec = input->stream->codecpar;
+    int64_t bytes = input->reader.seekable ? avio_size(input->reader.io) : -1;
+    info->promised = info->duration;
+    if (bytes <= 0 || codec->bit_rate <= 0 || av_get_exact_bits_per_sample(codec->codec_id) == 0) return;
+    double held = bytes * 8.0 / codec->bit_rate;
+    if (info->duration <= held) return;
+    if (info->duration * codec->bit_rate / 8 > 0x7FFF0000) info->promised = 0;
+    info->duration = held;
+}
 
 cff_stream_info cff_input_info(const cff_input *input) {
     cff_stream_info info = {.format = input->format->iformat->name, .codec = "", .orientation = 1};
@@ -179,11 +196,7 @@ cff_stream_info cff_input_info(const cff_input *input) {
     if (info.duration == 0 && input->format->duration != AV_NOPTS_VALUE) {
         info.duration = positive(input->format->duration / (double)AV_TIME_BASE);
     }
-    // A header may promise more plain samples than the file has bytes for.
-    int64_t bytes = input->reader.seekable ? avio_size(input->reader.io) : -1;
-    if (bytes > 0 && codec->bit_rate > 0 && av_get_exact_bits_per_sample(codec->codec_id) > 0) {
-        info.duration = FFMIN(info.duration, bytes * 8.0 / codec->bit_rate);
-    }
+    limit_by_size(input, &info);
     const int32_t *matrix = display_matrix(stream);
     if (matrix) info.orientation = orientation_of(matrix);
     return info;

@@ -22,6 +22,28 @@ static bool is_plain(const AVPixFmtDescriptor *format) {
     return format->nb_components <= 2 || format->flags & (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL);
 }
 
+// One component of a row, as 8 bits.
+static void read_line(const AVFrame *frame, const AVPixFmtDescriptor *format, int y, int component, uint16_t *line) {
+    const uint8_t *data[4] = {frame->data[0], frame->data[1], frame->data[2], frame->data[3]};
+    int width = frame->width, depth = format->comp[component].depth;
+    av_read_image_line2(line, data, frame->linesize, format, 0, y, component, width, 0, sizeof *line);
+    if (depth != 8) for (int x = 0; x < width; x++) line[x] = to_8_bits(line[x], depth);
+    if (frame->format == AV_PIX_FMT_MONOWHITE) for (int x = 0; x < width; x++) line[x] = 255 - line[x];
+}
+
+// A row of indices into 256 entries 0xAARRGGBB -> R, G, B, A.
+static void read_palette_line(const AVFrame *frame, int y, uint16_t *line[4]) {
+    const uint8_t *indices = frame->data[0] + (ptrdiff_t)y * frame->linesize[0];
+    const uint32_t *entries = (const uint32_t *)frame->data[1];
+    for (int x = 0; x < frame->width; x++) {
+        uint32_t entry = entries[indices[x]];
+        line[0][x] = entry >> 16 & 255;
+        line[1][x] = entry >> 8 & 255;
+        line[2][x] = entry & 255;
+        line[3][x] = entry >> 24;
+    }
+}
+
 static bool plain_to_rgb(const AVFrame *frame, const AVPixFmtDescriptor *format, bool on_white, uint8_t *rgb,
                          cff_status *status) {
     int width = frame->width, height = frame->height;
@@ -34,20 +56,15 @@ static bool plain_to_rgb(const AVFrame *frame, const AVPixFmtDescriptor *format,
     bool palette = format->flags & AV_PIX_FMT_FLAG_PAL;
     bool alpha = format->flags & AV_PIX_FMT_FLAG_ALPHA || palette;
     bool grey = !palette && format->nb_components <= 2;
-    int planes = palette ? 4 : format->nb_components;
+    int components = palette ? 4 : format->nb_components;
     uint16_t *lines = av_malloc_array(4 * (size_t)width, sizeof *lines);
     if (!lines) return cff_fail(status, CFF_MEMORY, 0, "no memory");
-    const uint8_t *data[4] = {frame->data[0], frame->data[1], frame->data[2], frame->data[3]};
+    uint16_t *line[4] = {lines, lines + width, lines + 2 * (size_t)width, lines + 3 * (size_t)width};
+    const uint16_t *red = line[0], *green = grey ? line[0] : line[1], *blue = grey ? line[0] : line[2];
+    const uint16_t *opacity = alpha && on_white ? line[components - 1] : NULL;
     for (int y = 0; y < height; y++) {
-        for (int c = 0; c < planes; c++) {
-            uint16_t *line = lines + (size_t)c * width;
-            av_read_image_line2(line, data, frame->linesize, format, 0, y, c, width, palette, sizeof *line);
-            int depth = palette ? 8 : format->comp[c].depth;
-            if (depth != 8) for (int x = 0; x < width; x++) line[x] = to_8_bits(line[x], depth);
-            if (frame->format == AV_PIX_FMT_MONOWHITE) for (int x = 0; x < width; x++) line[x] = 255 - line[x];
-        }
-        const uint16_t *red = lines, *green = grey ? lines : lines + width, *blue = grey ? lines : lines + 2 * width;
-        const uint16_t *opacity = alpha && on_white ? lines + (size_t)(planes - 1) * width : NULL;
+        if (palette) read_palette_line(frame, y, line);
+        else for (int c = 0; c < components; c++) read_line(frame, format, y, c, line[c]);
         uint8_t *out = rgb + (size_t)y * width * 3;
         for (int x = 0; x < width; x++, out += 3) {
             unsigned a = opacity ? opacity[x] : 255;

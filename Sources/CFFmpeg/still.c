@@ -7,7 +7,7 @@
 
 struct cff_still {
     AVFrame *frame;
-    bool jpeg;
+    bool jpeg, damaged;
     struct SwsContext *scaler;
 };
 
@@ -23,38 +23,53 @@ static bool decode_packet(AVCodecContext *decoder, AVPacket *packet, AVFrame *fr
     return cff_fail(status, cff_code_of(error), error, "%s", decoder->codec->name);
 }
 
-cff_still *cff_still_decode(const uint8_t *bytes, size_t count, const char *decoder_name, int64_t max_pixels,
+// `strict`: stop at damage, instead of showing what can be made out.
+static bool decode(cff_still *still, const AVCodec *codec, AVPacket *packet, bool strict, int64_t max_pixels,
+                   cff_status *status) {
+    AVCodecContext *decoder = avcodec_alloc_context3(codec);
+    if (!decoder) return cff_fail(status, CFF_MEMORY, 0, "no memory");
+    decoder->max_pixels = max_pixels;
+    decoder->thread_count = 1;
+    if (strict) decoder->err_recognition = AV_EF_EXPLODE | AV_EF_CRCCHECK | AV_EF_BITSTREAM | AV_EF_BUFFER;
+    // The inverse DCT of the JPEG reference decoder (rows first, hence a level of difference at times).
+    if (still->jpeg) av_opt_set(decoder, "idct", "int", 0);
+    int result = avcodec_open2(decoder, codec, NULL);
+    bool done = result >= 0 ? decode_packet(decoder, packet, still->frame, status)
+                            : cff_fail(status, cff_code_of(result), result, "%s", codec->name);
+    avcodec_free_context(&decoder);
+    return done;
+}
+
+cff_still *cff_still_decode(const uint8_t *bytes, size_t count, const char *decoder, int64_t max_pixels,
                             cff_status *status) {
-    const AVCodec *codec = avcodec_find_decoder_by_name(decoder_name);
+    const AVCodec *codec = avcodec_find_decoder_by_name(decoder);
     if (!codec) {
-        cff_fail(status, CFF_UNSUPPORTED, 0, "this FFmpeg has no %s decoder", decoder_name);
+        cff_fail(status, CFF_UNSUPPORTED, 0, "this FFmpeg has no %s decoder", decoder);
         return NULL;
     }
     cff_still *still = av_mallocz(sizeof *still);
-    AVCodecContext *decoder = avcodec_alloc_context3(codec);
     AVPacket *packet = av_packet_alloc();
     bool done = false;
-    if (!still || !decoder || !packet || !(still->frame = av_frame_alloc())
-        || count > INT32_MAX - AV_INPUT_BUFFER_PADDING_SIZE || av_new_packet(packet, (int)count) < 0) {
+    if (!still || !packet || !(still->frame = av_frame_alloc()) || count > INT32_MAX - AV_INPUT_BUFFER_PADDING_SIZE
+        || av_new_packet(packet, (int)count) < 0) {
         cff_fail(status, CFF_MEMORY, 0, "no memory for %zu bytes", count);
     } else {
         memcpy(packet->data, bytes, count);
         packet->flags |= AV_PKT_FLAG_KEY;
-        decoder->max_pixels = max_pixels;
-        decoder->thread_count = 1;
         still->jpeg = codec->id == AV_CODEC_ID_MJPEG;
-        // The inverse DCT of the JPEG reference decoder (rows first, hence a level of difference at times).
-        if (still->jpeg) av_opt_set(decoder, "idct", "int", 0);
-        int result = avcodec_open2(decoder, codec, NULL);
-        if (result < 0) cff_fail(status, cff_code_of(result), result, "%s", decoder_name);
-        else done = decode_packet(decoder, packet, still->frame, status);
+        done = decode(still, codec, packet, true, max_pixels, NULL);
+        if (!done) {
+            still->damaged = true;
+            done = decode(still, codec, packet, false, max_pixels, status);
+        }
     }
     av_packet_free(&packet);
-    avcodec_free_context(&decoder);
     if (done) return still;
     cff_still_close(still);
     return NULL;
 }
+
+bool cff_still_damaged(const cff_still *still) { return still->damaged; }
 
 void cff_still_close(cff_still *still) {
     if (!still) return;

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstring>
 #include <mutex>
+#include <sstream>
 
 namespace cmlx {
 
@@ -108,6 +109,17 @@ int cmlx_array_data(cmlx_array array, const void **data) {
             array->value.eval();
         }
         *data = array->value.data<void>();
+    });
+}
+
+int cmlx_array_describe(cmlx_array array, const char **text) {
+    return guard([&] {
+        thread_local std::string description;
+        std::lock_guard lock(evaluation);
+        std::ostringstream stream;
+        stream << array->value;
+        description = stream.str();
+        *text = description.c_str();
     });
 }
 

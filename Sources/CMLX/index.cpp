@@ -19,13 +19,15 @@ int cmlx_slice_update(cmlx_array a, cmlx_array update, const int32_t *start, con
     });
 }
 
-int cmlx_slice_dynamic(cmlx_array a, cmlx_array start, const int32_t *axes, size_t count, const int32_t *size, cmlx_array *out) {
+int cmlx_slice_dynamic(cmlx_array a, cmlx_array start, const int32_t *axes, size_t count, const int32_t *size,
+                       cmlx_array *out) {
     return produce(out, [&] {
         return mx::slice(a->value, start->value, to_ints(axes, count), to_shape(size, a->value.ndim()), stream());
     });
 }
 
-int cmlx_slice_update_dynamic(cmlx_array a, cmlx_array update, cmlx_array start, const int32_t *axes, size_t count, cmlx_array *out) {
+int cmlx_slice_update_dynamic(cmlx_array a, cmlx_array update, cmlx_array start, const int32_t *axes, size_t count,
+                              cmlx_array *out) {
     return produce(out, [&] {
         return mx::slice_update(a->value, update->value, start->value, to_ints(axes, count), stream());
     });
@@ -33,7 +35,8 @@ int cmlx_slice_update_dynamic(cmlx_array a, cmlx_array update, cmlx_array start,
 
 int cmlx_take(cmlx_array a, cmlx_array indices, const int32_t *axis, cmlx_array *out) {
     return produce(out, [&] {
-        return axis ? mx::take(a->value, indices->value, *axis, stream()) : mx::take(a->value, indices->value, stream());
+        return axis ? mx::take(a->value, indices->value, *axis, stream())
+                    : mx::take(a->value, indices->value, stream());
     });
 }
 

@@ -28,7 +28,8 @@ int cmlx_conv_transpose(cmlx_array input, cmlx_array weight, const int32_t *stri
         const auto pair = [](const int32_t *v) { return std::pair<int, int>(v[0], v[1]); };
         switch (rank) {
         case 1:
-            return mx::conv_transpose1d(input->value, weight->value, *stride, *padding, *dilation, *output_padding, groups, stream());
+            return mx::conv_transpose1d(input->value, weight->value, *stride, *padding, *dilation, *output_padding,
+                                        groups, stream());
         case 2:
             return mx::conv_transpose2d(input->value, weight->value, pair(stride), pair(padding), pair(dilation),
                                         pair(output_padding), groups, stream());

@@ -13,7 +13,8 @@ std::vector<int> axes_or_all(const mx::array &a, const int32_t *axes, size_t cou
     return all;
 }
 
-mx::array reduce(cmlx_reduce_op op, const mx::array &a, const std::vector<int> &axes, bool keep, int ddof, mx::Stream s) {
+mx::array reduce(cmlx_reduce_op op, const mx::array &a, const std::vector<int> &axes, bool keep, int ddof,
+                 mx::Stream s) {
     switch (op) {
     case CMLX_SUM: return mx::sum(a, axes, keep, s);
     case CMLX_PRODUCT: return mx::prod(a, axes, keep, s);
@@ -54,7 +55,8 @@ mx::array sort(cmlx_sort_op op, const mx::array &a, int k, int axis, mx::Stream 
 
 }  // namespace
 
-int cmlx_reduce(cmlx_reduce_op op, cmlx_array a, const int32_t *axes, size_t count, bool keep, int ddof, cmlx_array *out) {
+int cmlx_reduce(cmlx_reduce_op op, cmlx_array a, const int32_t *axes, size_t count, bool keep, int ddof,
+                cmlx_array *out) {
     return produce(out, [&] { return reduce(op, a->value, axes_or_all(a->value, axes, count), keep, ddof, stream()); });
 }
 

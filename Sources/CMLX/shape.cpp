@@ -61,11 +61,13 @@ int cmlx_split(cmlx_array a, const int32_t *indices, size_t count, int axis, cml
 int cmlx_pad(cmlx_array a, const int32_t *axes, const int32_t *low, const int32_t *high, size_t count,
              cmlx_array value, const char *mode, cmlx_array *out) {
     return produce(out, [&] {
-        return mx::pad(a->value, to_ints(axes, count), to_shape(low, count), to_shape(high, count), value->value, mode, stream());
+        return mx::pad(a->value, to_ints(axes, count), to_shape(low, count), to_shape(high, count), value->value,
+                       mode, stream());
     });
 }
 
-int cmlx_as_strided(cmlx_array a, const int32_t *shape, const int64_t *strides, size_t rank, size_t offset, cmlx_array *out) {
+int cmlx_as_strided(cmlx_array a, const int32_t *shape, const int64_t *strides, size_t rank, size_t offset,
+                    cmlx_array *out) {
     return produce(out, [&] {
         return mx::as_strided(a->value, to_shape(shape, rank), mx::Strides(strides, strides + rank), offset, stream());
     });

@@ -17,7 +17,8 @@ void succeed(int status) {
     if (status != 0) throw std::runtime_error(cmlx_last_error());
 }
 
-std::function<Arrays(const Arrays &)> callable(cmlx_function function, void *context, std::shared_ptr<void> owner = nullptr) {
+std::function<Arrays(const Arrays &)> callable(cmlx_function function, void *context,
+                                               std::shared_ptr<void> owner = nullptr) {
     return [function, context, owner](const Arrays &inputs) {
         cmlx_list_s given{inputs}, outputs;
         succeed(function(context, &given, &outputs));
@@ -25,12 +26,14 @@ std::function<Arrays(const Arrays &)> callable(cmlx_function function, void *con
     };
 }
 
-using Transform = std::pair<Arrays, Arrays> (*)(const std::function<Arrays(const Arrays &)> &, const Arrays &, const Arrays &);
+using Transform = std::pair<Arrays, Arrays> (*)(const std::function<Arrays(const Arrays &)> &, const Arrays &,
+                                                const Arrays &);
 
 int transform(Transform transform, cmlx_function function, void *context, cmlx_list inputs, cmlx_list vectors,
               cmlx_list values, cmlx_list products) {
     return guard([&] {
-        std::tie(values->values, products->values) = transform(callable(function, context), inputs->values, vectors->values);
+        std::tie(values->values, products->values) = transform(callable(function, context), inputs->values,
+                                                               vectors->values);
     });
 }
 
@@ -58,15 +61,18 @@ int cmlx_value_and_grad(cmlx_function function, void *context, cmlx_list inputs,
     });
 }
 
-int cmlx_vjp(cmlx_function function, void *context, cmlx_list inputs, cmlx_list cotangents, cmlx_list values, cmlx_list products) {
+int cmlx_vjp(cmlx_function function, void *context, cmlx_list inputs, cmlx_list cotangents, cmlx_list values,
+             cmlx_list products) {
     return transform(&mx::vjp, function, context, inputs, cotangents, values, products);
 }
 
-int cmlx_jvp(cmlx_function function, void *context, cmlx_list inputs, cmlx_list tangents, cmlx_list values, cmlx_list products) {
+int cmlx_jvp(cmlx_function function, void *context, cmlx_list inputs, cmlx_list tangents, cmlx_list values,
+             cmlx_list products) {
     return transform(&mx::jvp, function, context, inputs, tangents, values, products);
 }
 
-int cmlx_checkpoint(cmlx_function function, void *context, void (*release)(void *), cmlx_list inputs, cmlx_list outputs) {
+int cmlx_checkpoint(cmlx_function function, void *context, void (*release)(void *), cmlx_list inputs,
+                    cmlx_list outputs) {
     return guard([&] {
         std::shared_ptr<void> owner(context, release);
         outputs->values = mx::checkpoint(callable(function, context, owner))(inputs->values);
@@ -77,7 +83,8 @@ int cmlx_custom(cmlx_function function, cmlx_gradient gradient, void *context, v
                 cmlx_list inputs, cmlx_list outputs) {
     return guard([&] {
         std::shared_ptr<void> owner(context, release);
-        const auto pullback = [gradient, context, owner](const Arrays &inputs, const Arrays &cotangents, const Arrays &outputs) {
+        const auto pullback = [gradient, context, owner](const Arrays &inputs, const Arrays &cotangents,
+                                                         const Arrays &outputs) {
             cmlx_list_s given{inputs}, vectors{cotangents}, values{outputs}, results;
             succeed(gradient(context, &given, &vectors, &values, &results));
             return std::move(results.values);

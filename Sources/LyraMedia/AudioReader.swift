@@ -16,6 +16,7 @@ public final class AudioReader {
     private let input: OpaquePointer
     private let audio: OpaquePointer
     private let rate: Int
+    private let promisedDuration: Double?
     private var delivered = 0
     private var ended = false
 
@@ -57,6 +58,7 @@ public final class AudioReader {
         rate = sampleRate
         let info = cff_input_info(input)
         estimatedDuration = info.duration > 0 ? info.duration : nil
+        promisedDuration = info.promised > 0 ? info.promised : nil
         sourceSampleRate = Int(info.sample_rate)
         sourceChannels = Int(info.channels)
         codecName = String(cString: info.codec)
@@ -100,7 +102,7 @@ public final class AudioReader {
                 source: source, reason: "no sound could be decoded (\(codecName))",
                 position: progress.first_bad_seconds >= 0 ? progress.first_bad_seconds : nil)
         }
-        warning = damageReport(progress, decoded: seconds, expected: estimatedDuration)
+        warning = damageReport(progress, decoded: seconds, expected: promisedDuration)
     }
 }
 

@@ -2,7 +2,7 @@
 
 /// A format of still pictures, and FFmpeg's decoder for it.
 enum PictureFormat: String {
-    case png, jpeg = "mjpeg", gif, webp, bmp, tiff, qoi, jpegXL = "libjxl", jpeg2000 = "libopenjpeg"
+    case png, jpeg = "mjpeg", gif, webp, bmp, tiff, qoi, jpeg2000 = "libopenjpeg"
     case pbm, pgm, ppm, pam
 
     init?(_ bytes: [UInt8]) {
@@ -15,7 +15,6 @@ enum PictureFormat: String {
         else if begins("BM") && bytes.count > 26 { self = .bmp }
         else if begins("II*\0") || begins("MM\0*") { self = .tiff }
         else if begins("qoif") { self = .qoi }
-        else if begins([0xFF, 0x0A]) || begins([0, 0, 0, 12, 0x4A, 0x58, 0x4C, 0x20]) { self = .jpegXL }
         else if begins([0, 0, 0, 12, 0x6A, 0x50, 0x20, 0x20]) { self = .jpeg2000 }
         else if begins("P1") || begins("P4") { self = .pbm }
         else if begins("P2") || begins("P5") { self = .pgm }

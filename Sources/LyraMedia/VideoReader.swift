@@ -48,7 +48,9 @@ public final class VideoReader {
         let open = try OpenSource(source, limits: limits, seeking: true)
         if let format = open.stillFormat() {
             let bytes = try open.readAll(limit: limits.pictureBytes, source: source.description)
-            let picture = try ImageReader.decode(bytes, source: source.description, alpha: alpha, limits: limits)
+            let decoder = PictureDecoder(source: source.description, alpha: alpha, limits: limits)
+            let (picture, damage) = try decoder.decode(bytes)
+            warning = damage
             still = picture
             input = nil
             orientation = 1
@@ -150,6 +152,7 @@ public final class VideoReader {
     private func advance(to index: Int) throws(MediaError) -> Bool {
         if index < position { try rewind() }
         if index - position > Self.patience, table == nil, info.codec != "gif", info.codec != "apng" {
+            try rewind()  // what was decoded so far belongs into the table as well
             table = try FrameTable(scanning: input, limit: Self.maximumFrames, source: source)
             try rewind()
         }

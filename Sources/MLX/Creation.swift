@@ -3,7 +3,9 @@ import CMLX
 import Foundation
 
 extension MLXArray {
-    private static func copying(_ bytes: UnsafeRawBufferPointer, _ shape: [Int], _ dtype: DType) throws(MLXError) -> cmlx_array {
+    private static func copying(_ bytes: UnsafeRawBufferPointer, _ shape: [Int], _ dtype: DType) throws(MLXError)
+        -> cmlx_array
+    {
         guard shape.allSatisfy({ $0 >= 0 }), bytes.count == shape.reduce(dtype.size, *) else {
             throw MLXError("\(bytes.count) bytes cannot be an array of shape \(shape) and type \(dtype)")
         }
@@ -55,7 +57,9 @@ extension MLXArray {
     public convenience init(converting values: [Double], _ shape: [Int]? = nil) { self.init(values, shape) }
 
     /// An `int64` array of `values`.
-    public convenience init(int64 values: [Int], _ shape: [Int]? = nil) { self.init(owning: Self.copying(values, shape)) }
+    public convenience init(int64 values: [Int], _ shape: [Int]? = nil) {
+        self.init(owning: Self.copying(values, shape))
+    }
 
     /// A `float64` array of `values`.
     public convenience init(float64 values: [Double], _ shape: [Int]? = nil) {
@@ -75,7 +79,8 @@ extension MLXArray {
     /// Uses memory in place, without a copy (on a GPU build MLX copies).
     ///
     /// The memory must be writable, aligned to its element size, and have 8 readable bytes before it; it must stay as it
-    /// is until `release` is called, once, when the last user of the array is gone, on any thread.
+    /// is until `release` is called, once, when the last user of the array is gone. That may be on any thread, also one
+    /// of MLX's own, so `release` must not use arrays.
     public convenience init(
         wrapping pointer: UnsafeMutableRawPointer, _ shape: [Int], dtype: DType, release: @escaping () -> Void
     ) {
@@ -100,13 +105,17 @@ private final class ReleaseBox {
 
 extension MLXArray {
     /// Zeros.
-    public static func zeros(_ shape: [Int], dtype: DType = .float32) -> MLXArray { full(shape, values: 0, dtype: dtype) }
+    public static func zeros(_ shape: [Int], dtype: DType = .float32) -> MLXArray {
+        full(shape, values: 0, dtype: dtype)
+    }
     /// Zeros of the type `T`.
     public static func zeros<T: HasDType>(_ shape: [Int], type: T.Type) -> MLXArray { zeros(shape, dtype: T.dtype) }
     /// Zeros of the shape and type of `other`.
     public static func zeros(like other: MLXArray) -> MLXArray { other.unary(CMLX_ZEROS_LIKE) }
     /// Ones.
-    public static func ones(_ shape: [Int], dtype: DType = .float32) -> MLXArray { full(shape, values: 1, dtype: dtype) }
+    public static func ones(_ shape: [Int], dtype: DType = .float32) -> MLXArray {
+        full(shape, values: 1, dtype: dtype)
+    }
     /// Ones of the type `T`.
     public static func ones<T: HasDType>(_ shape: [Int], type: T.Type) -> MLXArray { ones(shape, dtype: T.dtype) }
     /// Ones of the shape and type of `other`.

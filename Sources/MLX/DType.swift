@@ -66,7 +66,9 @@ extension ScalarOrArray where Self: BinaryFloatingPoint {
 
 extension Bool: HasDType, ScalarOrArray {
     public static var dtype: DType { .bool }
-    public func asMLXArray(dtype: DType?) -> MLXArray { MLXArray.make { cmlx_scalar_integer(self ? 1 : 0, DType.bool.c, $0) } }
+    public func asMLXArray(dtype: DType?) -> MLXArray {
+        MLXArray.make { cmlx_scalar_integer(self ? 1 : 0, DType.bool.c, $0) }
+    }
 }
 extension Int8: HasDType, ScalarOrArray { public static var dtype: DType { .int8 } }
 extension Int16: HasDType, ScalarOrArray { public static var dtype: DType { .int16 } }

@@ -43,3 +43,12 @@ extension MLXArray {
         return asArray(T.self)[0]
     }
 }
+
+extension MLXArray: CustomStringConvertible {
+    /// Computes the array and shows shape, type and elements, those of long axes in part.
+    public var description: String {
+        var text: UnsafePointer<CChar>?
+        guard cmlx_array_describe(handle, &text) == 0, let text else { return "array(\(MLXError.last))" }
+        return String(cString: text)
+    }
+}

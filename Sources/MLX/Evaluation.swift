@@ -14,7 +14,8 @@ public func eval(_ arrays: some Collection<MLXArray>) {
     unfailing { try checkedEval(arrays) }
 }
 
-/// Computes arrays and waits. Throws where that fails, for instance for want of memory.
+/// Computes arrays and waits. Throws where an operation fails. (Want of memory is none: on a CPU MLX does not notice it,
+/// and the process ends.)
 public func checkedEval(_ arrays: some Collection<MLXArray>) throws(MLXError) {
     let list = Array(arrays)
     defer { withExtendedLifetime(list) {} }
@@ -22,7 +23,7 @@ public func checkedEval(_ arrays: some Collection<MLXArray>) throws(MLXError) {
     try MLXError.check(cmlx_eval(inputs, inputs.count))
 }
 
-/// Computes arrays and waits. Throws where that fails, for instance for want of memory.
+/// Computes arrays and waits. Throws where an operation fails.
 public func checkedEval(_ arrays: MLXArray...) throws(MLXError) { try checkedEval(arrays) }
 
 /// Starts computing arrays and returns at once; reading them waits.

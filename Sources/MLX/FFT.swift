@@ -37,7 +37,9 @@ public enum MLXFFT {
     ///
     /// A frame of `length` begins every `hop` samples and is multiplied by `window`. `centre`: the ends are first
     /// mirrored by half a frame, so that frame i is about sample i hop.
-    public static func stft(_ array: MLXArray, length: Int, hop: Int, window: MLXArray? = nil, centre: Bool = true) -> MLXArray {
+    public static func stft(_ array: MLXArray, length: Int, hop: Int, window: MLXArray? = nil, centre: Bool = true)
+        -> MLXArray
+    {
         let window = window ?? hann(length)
         return withExtendedLifetime(window) {
             MLXArray.make { cmlx_stft(array.handle, int32(length), int32(hop), window.handle, centre, $0) }

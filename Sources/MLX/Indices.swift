@@ -147,7 +147,9 @@ struct ResolvedIndices {
         let length = shape[start.count]
         // Positions are brought into the axis as Python does; a backward slice may stop before the first element, which
         // MLX wants as a stop below -length.
-        func bounded(_ value: Int, _ low: Int, _ high: Int) -> Int { Swift.min(Swift.max(value < 0 ? value + length : value, low), high) }
+        func bounded(_ value: Int, _ low: Int, _ high: Int) -> Int {
+            Swift.min(Swift.max(value < 0 ? value + length : value, low), high)
+        }
         let (from, to, count): (Int, Int, Int)
         if step > 0 {
             from = first.map { bounded($0, 0, length) } ?? 0

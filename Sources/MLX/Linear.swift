@@ -36,7 +36,8 @@ public func convGeneral(
 ) -> MLXArray {
     let rank = array.ndim - 2
     require(
-        rank > 0 && [strides.count, padding.count, kernelDilation.count, inputDilation.count].allSatisfy { $0 == rank },
+        rank > 0
+            && [strides.count, padding.count, kernelDilation.count, inputDilation.count].allSatisfy { $0 == rank },
         "lists with one entry a spatial axis are needed for shape \(array.shape)")
     let (low, high) = (int32(padding.map(\.0)), int32(padding.map(\.1)))
     let (steps, kernel, input) = (int32(strides), int32(kernelDilation), int32(inputDilation))

@@ -85,12 +85,11 @@ public final class MLXArray {
     }
 }
 
-/// Axes, shapes and the like in the width that MLX takes.
-func int32(_ values: [Int]) -> [Int32] {
-    values.map { value in
-        guard let narrow = Int32(exactly: value) else { trap("MLX lengths are 32-bit; \(value) is not") }
-        return narrow
-    }
+/// A length, position or axis in the width that MLX takes.
+func int32(_ value: Int) -> Int32 {
+    guard let narrow = Int32(exactly: value) else { trap("MLX lengths are 32-bit; \(value) is not") }
+    return narrow
 }
 
-func int32(_ value: Int) -> Int32 { int32([value])[0] }
+/// Axes, shapes and the like in the width that MLX takes.
+func int32(_ values: [Int]) -> [Int32] { values.map { int32($0) } }

@@ -69,29 +69,47 @@ public func conjugate(_ array: MLXArray) -> MLXArray { array.unary(CMLX_CONJUGAT
 /// a + b.
 public func add(_ a: some ScalarOrArray, _ b: some ScalarOrArray) -> MLXArray { MLXArray.binary(CMLX_ADD, a, b) }
 /// a - b.
-public func subtract(_ a: some ScalarOrArray, _ b: some ScalarOrArray) -> MLXArray { MLXArray.binary(CMLX_SUBTRACT, a, b) }
+public func subtract(_ a: some ScalarOrArray, _ b: some ScalarOrArray) -> MLXArray {
+    MLXArray.binary(CMLX_SUBTRACT, a, b)
+}
 /// a b.
-public func multiply(_ a: some ScalarOrArray, _ b: some ScalarOrArray) -> MLXArray { MLXArray.binary(CMLX_MULTIPLY, a, b) }
+public func multiply(_ a: some ScalarOrArray, _ b: some ScalarOrArray) -> MLXArray {
+    MLXArray.binary(CMLX_MULTIPLY, a, b)
+}
 /// a / b.
 public func divide(_ a: some ScalarOrArray, _ b: some ScalarOrArray) -> MLXArray { MLXArray.binary(CMLX_DIVIDE, a, b) }
 /// a / b rounded down.
-public func floorDivide(_ a: some ScalarOrArray, _ b: some ScalarOrArray) -> MLXArray { MLXArray.binary(CMLX_FLOOR_DIVIDE, a, b) }
+public func floorDivide(_ a: some ScalarOrArray, _ b: some ScalarOrArray) -> MLXArray {
+    MLXArray.binary(CMLX_FLOOR_DIVIDE, a, b)
+}
 /// Remainder of a / b, with the sign of b.
-public func remainder(_ a: some ScalarOrArray, _ b: some ScalarOrArray) -> MLXArray { MLXArray.binary(CMLX_REMAINDER, a, b) }
+public func remainder(_ a: some ScalarOrArray, _ b: some ScalarOrArray) -> MLXArray {
+    MLXArray.binary(CMLX_REMAINDER, a, b)
+}
 /// a to the power of b.
 public func pow(_ a: some ScalarOrArray, _ b: some ScalarOrArray) -> MLXArray { MLXArray.binary(CMLX_POWER, a, b) }
 /// The larger of two; NaN where either is.
-public func maximum(_ a: some ScalarOrArray, _ b: some ScalarOrArray) -> MLXArray { MLXArray.binary(CMLX_MAXIMUM, a, b) }
+public func maximum(_ a: some ScalarOrArray, _ b: some ScalarOrArray) -> MLXArray {
+    MLXArray.binary(CMLX_MAXIMUM, a, b)
+}
 /// The smaller of two; NaN where either is.
-public func minimum(_ a: some ScalarOrArray, _ b: some ScalarOrArray) -> MLXArray { MLXArray.binary(CMLX_MINIMUM, a, b) }
+public func minimum(_ a: some ScalarOrArray, _ b: some ScalarOrArray) -> MLXArray {
+    MLXArray.binary(CMLX_MINIMUM, a, b)
+}
 /// log(exp(a) + exp(b)).
-public func logAddExp(_ a: some ScalarOrArray, _ b: some ScalarOrArray) -> MLXArray { MLXArray.binary(CMLX_LOGADDEXP, a, b) }
+public func logAddExp(_ a: some ScalarOrArray, _ b: some ScalarOrArray) -> MLXArray {
+    MLXArray.binary(CMLX_LOGADDEXP, a, b)
+}
 /// Angle of the point (b, a).
 public func atan2(_ a: some ScalarOrArray, _ b: some ScalarOrArray) -> MLXArray { MLXArray.binary(CMLX_ARCTAN2, a, b) }
 /// Whether both are true (not zero).
-public func logicalAnd(_ a: some ScalarOrArray, _ b: some ScalarOrArray) -> MLXArray { MLXArray.binary(CMLX_LOGICAL_AND, a, b) }
+public func logicalAnd(_ a: some ScalarOrArray, _ b: some ScalarOrArray) -> MLXArray {
+    MLXArray.binary(CMLX_LOGICAL_AND, a, b)
+}
 /// Whether either is true (not zero).
-public func logicalOr(_ a: some ScalarOrArray, _ b: some ScalarOrArray) -> MLXArray { MLXArray.binary(CMLX_LOGICAL_OR, a, b) }
+public func logicalOr(_ a: some ScalarOrArray, _ b: some ScalarOrArray) -> MLXArray {
+    MLXArray.binary(CMLX_LOGICAL_OR, a, b)
+}
 
 /// Rounds to `decimals` places; halves go to the even neighbour.
 public func round(_ array: MLXArray, decimals: Int = 0) -> MLXArray {
@@ -127,7 +145,8 @@ public func which(_ condition: MLXArray, _ a: some ScalarOrArray, _ b: some Scal
 
 /// Replaces NaN and infinities by numbers.
 public func nanToNum(
-    _ array: MLXArray, nan: Float = 0, posInf: Float = .greatestFiniteMagnitude, negInf: Float = -.greatestFiniteMagnitude
+    _ array: MLXArray, nan: Float = 0, posInf: Float = .greatestFiniteMagnitude,
+    negInf: Float = -.greatestFiniteMagnitude
 ) -> MLXArray {
     MLXArray.make { cmlx_nan_to_num(array.handle, nan, posInf, negInf, $0) }
 }
@@ -191,7 +210,9 @@ extension MLXArray {
     /// The imaginary part of a complex array.
     public func imaginaryPart() -> MLXArray { unary(CMLX_IMAG) }
     /// A `bool` scalar: whether all elements agree with those of `other` within `atol + rtol |other|`.
-    public func allClose(_ other: MLXArray, rtol: Double = 1e-5, atol: Double = 1e-8, equalNaN: Bool = false) -> MLXArray {
+    public func allClose(_ other: MLXArray, rtol: Double = 1e-5, atol: Double = 1e-8, equalNaN: Bool = false)
+        -> MLXArray
+    {
         MLX.allClose(self, other, rtol: rtol, atol: atol, equalNaN: equalNaN)
     }
 }

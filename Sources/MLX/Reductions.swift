@@ -71,80 +71,128 @@ extension MLXArray {
     public func any(keepDims: Bool = false) -> MLXArray { reduce(CMLX_ANY, nil, keepDims) }
 
     /// Variance along `axes`, dividing by count - `ddof`.
-    public func variance(axes: [Int], keepDims: Bool = false, ddof: Int = 0) -> MLXArray { reduce(CMLX_VARIANCE, axes, keepDims, ddof: ddof) }
+    public func variance(axes: [Int], keepDims: Bool = false, ddof: Int = 0) -> MLXArray {
+        reduce(CMLX_VARIANCE, axes, keepDims, ddof: ddof)
+    }
     /// Variance along `axis`, dividing by count - `ddof`.
-    public func variance(axis: Int, keepDims: Bool = false, ddof: Int = 0) -> MLXArray { reduce(CMLX_VARIANCE, [axis], keepDims, ddof: ddof) }
+    public func variance(axis: Int, keepDims: Bool = false, ddof: Int = 0) -> MLXArray {
+        reduce(CMLX_VARIANCE, [axis], keepDims, ddof: ddof)
+    }
     /// Variance over the whole array, dividing by count - `ddof`.
-    public func variance(keepDims: Bool = false, ddof: Int = 0) -> MLXArray { reduce(CMLX_VARIANCE, nil, keepDims, ddof: ddof) }
+    public func variance(keepDims: Bool = false, ddof: Int = 0) -> MLXArray {
+        reduce(CMLX_VARIANCE, nil, keepDims, ddof: ddof)
+    }
 
     /// Standard deviation along `axes`, dividing by count - `ddof`.
-    public func std(axes: [Int], keepDims: Bool = false, ddof: Int = 0) -> MLXArray { reduce(CMLX_STD, axes, keepDims, ddof: ddof) }
+    public func std(axes: [Int], keepDims: Bool = false, ddof: Int = 0) -> MLXArray {
+        reduce(CMLX_STD, axes, keepDims, ddof: ddof)
+    }
     /// Standard deviation along `axis`, dividing by count - `ddof`.
-    public func std(axis: Int, keepDims: Bool = false, ddof: Int = 0) -> MLXArray { reduce(CMLX_STD, [axis], keepDims, ddof: ddof) }
+    public func std(axis: Int, keepDims: Bool = false, ddof: Int = 0) -> MLXArray {
+        reduce(CMLX_STD, [axis], keepDims, ddof: ddof)
+    }
     /// Standard deviation over the whole array, dividing by count - `ddof`.
     public func std(keepDims: Bool = false, ddof: Int = 0) -> MLXArray { reduce(CMLX_STD, nil, keepDims, ddof: ddof) }
 }
 
 /// Sum along `axes`.
-public func sum(_ array: MLXArray, axes: [Int], keepDims: Bool = false) -> MLXArray { array.reduce(CMLX_SUM, axes, keepDims) }
+public func sum(_ array: MLXArray, axes: [Int], keepDims: Bool = false) -> MLXArray {
+    array.reduce(CMLX_SUM, axes, keepDims)
+}
 /// Sum along `axis`.
-public func sum(_ array: MLXArray, axis: Int, keepDims: Bool = false) -> MLXArray { array.reduce(CMLX_SUM, [axis], keepDims) }
+public func sum(_ array: MLXArray, axis: Int, keepDims: Bool = false) -> MLXArray {
+    array.reduce(CMLX_SUM, [axis], keepDims)
+}
 /// Sum over the whole array.
 public func sum(_ array: MLXArray, keepDims: Bool = false) -> MLXArray { array.reduce(CMLX_SUM, nil, keepDims) }
 
 /// Product along `axes`.
-public func product(_ array: MLXArray, axes: [Int], keepDims: Bool = false) -> MLXArray { array.reduce(CMLX_PRODUCT, axes, keepDims) }
+public func product(_ array: MLXArray, axes: [Int], keepDims: Bool = false) -> MLXArray {
+    array.reduce(CMLX_PRODUCT, axes, keepDims)
+}
 /// Product along `axis`.
-public func product(_ array: MLXArray, axis: Int, keepDims: Bool = false) -> MLXArray { array.reduce(CMLX_PRODUCT, [axis], keepDims) }
+public func product(_ array: MLXArray, axis: Int, keepDims: Bool = false) -> MLXArray {
+    array.reduce(CMLX_PRODUCT, [axis], keepDims)
+}
 /// Product over the whole array.
 public func product(_ array: MLXArray, keepDims: Bool = false) -> MLXArray { array.reduce(CMLX_PRODUCT, nil, keepDims) }
 
 /// Mean along `axes`.
-public func mean(_ array: MLXArray, axes: [Int], keepDims: Bool = false) -> MLXArray { array.reduce(CMLX_MEAN, axes, keepDims) }
+public func mean(_ array: MLXArray, axes: [Int], keepDims: Bool = false) -> MLXArray {
+    array.reduce(CMLX_MEAN, axes, keepDims)
+}
 /// Mean along `axis`.
-public func mean(_ array: MLXArray, axis: Int, keepDims: Bool = false) -> MLXArray { array.reduce(CMLX_MEAN, [axis], keepDims) }
+public func mean(_ array: MLXArray, axis: Int, keepDims: Bool = false) -> MLXArray {
+    array.reduce(CMLX_MEAN, [axis], keepDims)
+}
 /// Mean over the whole array.
 public func mean(_ array: MLXArray, keepDims: Bool = false) -> MLXArray { array.reduce(CMLX_MEAN, nil, keepDims) }
 
 /// Median along `axes`.
-public func median(_ array: MLXArray, axes: [Int], keepDims: Bool = false) -> MLXArray { array.reduce(CMLX_MEDIAN, axes, keepDims) }
+public func median(_ array: MLXArray, axes: [Int], keepDims: Bool = false) -> MLXArray {
+    array.reduce(CMLX_MEDIAN, axes, keepDims)
+}
 /// Median along `axis`.
-public func median(_ array: MLXArray, axis: Int, keepDims: Bool = false) -> MLXArray { array.reduce(CMLX_MEDIAN, [axis], keepDims) }
+public func median(_ array: MLXArray, axis: Int, keepDims: Bool = false) -> MLXArray {
+    array.reduce(CMLX_MEDIAN, [axis], keepDims)
+}
 /// Median over the whole array.
 public func median(_ array: MLXArray, keepDims: Bool = false) -> MLXArray { array.reduce(CMLX_MEDIAN, nil, keepDims) }
 
 /// Largest element along `axes`.
-public func max(_ array: MLXArray, axes: [Int], keepDims: Bool = false) -> MLXArray { array.reduce(CMLX_MAX, axes, keepDims) }
+public func max(_ array: MLXArray, axes: [Int], keepDims: Bool = false) -> MLXArray {
+    array.reduce(CMLX_MAX, axes, keepDims)
+}
 /// Largest element along `axis`.
-public func max(_ array: MLXArray, axis: Int, keepDims: Bool = false) -> MLXArray { array.reduce(CMLX_MAX, [axis], keepDims) }
+public func max(_ array: MLXArray, axis: Int, keepDims: Bool = false) -> MLXArray {
+    array.reduce(CMLX_MAX, [axis], keepDims)
+}
 /// Largest element over the whole array.
 public func max(_ array: MLXArray, keepDims: Bool = false) -> MLXArray { array.reduce(CMLX_MAX, nil, keepDims) }
 
 /// Smallest element along `axes`.
-public func min(_ array: MLXArray, axes: [Int], keepDims: Bool = false) -> MLXArray { array.reduce(CMLX_MIN, axes, keepDims) }
+public func min(_ array: MLXArray, axes: [Int], keepDims: Bool = false) -> MLXArray {
+    array.reduce(CMLX_MIN, axes, keepDims)
+}
 /// Smallest element along `axis`.
-public func min(_ array: MLXArray, axis: Int, keepDims: Bool = false) -> MLXArray { array.reduce(CMLX_MIN, [axis], keepDims) }
+public func min(_ array: MLXArray, axis: Int, keepDims: Bool = false) -> MLXArray {
+    array.reduce(CMLX_MIN, [axis], keepDims)
+}
 /// Smallest element over the whole array.
 public func min(_ array: MLXArray, keepDims: Bool = false) -> MLXArray { array.reduce(CMLX_MIN, nil, keepDims) }
 
 /// log of the sum of exp, computed safely, along `axes`.
-public func logSumExp(_ array: MLXArray, axes: [Int], keepDims: Bool = false) -> MLXArray { array.reduce(CMLX_LOGSUMEXP, axes, keepDims) }
+public func logSumExp(_ array: MLXArray, axes: [Int], keepDims: Bool = false) -> MLXArray {
+    array.reduce(CMLX_LOGSUMEXP, axes, keepDims)
+}
 /// log of the sum of exp, computed safely, along `axis`.
-public func logSumExp(_ array: MLXArray, axis: Int, keepDims: Bool = false) -> MLXArray { array.reduce(CMLX_LOGSUMEXP, [axis], keepDims) }
+public func logSumExp(_ array: MLXArray, axis: Int, keepDims: Bool = false) -> MLXArray {
+    array.reduce(CMLX_LOGSUMEXP, [axis], keepDims)
+}
 /// log of the sum of exp, computed safely, over the whole array.
-public func logSumExp(_ array: MLXArray, keepDims: Bool = false) -> MLXArray { array.reduce(CMLX_LOGSUMEXP, nil, keepDims) }
+public func logSumExp(_ array: MLXArray, keepDims: Bool = false) -> MLXArray {
+    array.reduce(CMLX_LOGSUMEXP, nil, keepDims)
+}
 
 /// Whether all elements are true (not zero) along `axes`.
-public func all(_ array: MLXArray, axes: [Int], keepDims: Bool = false) -> MLXArray { array.reduce(CMLX_ALL, axes, keepDims) }
+public func all(_ array: MLXArray, axes: [Int], keepDims: Bool = false) -> MLXArray {
+    array.reduce(CMLX_ALL, axes, keepDims)
+}
 /// Whether all elements are true (not zero) along `axis`.
-public func all(_ array: MLXArray, axis: Int, keepDims: Bool = false) -> MLXArray { array.reduce(CMLX_ALL, [axis], keepDims) }
+public func all(_ array: MLXArray, axis: Int, keepDims: Bool = false) -> MLXArray {
+    array.reduce(CMLX_ALL, [axis], keepDims)
+}
 /// Whether all elements are true (not zero) over the whole array.
 public func all(_ array: MLXArray, keepDims: Bool = false) -> MLXArray { array.reduce(CMLX_ALL, nil, keepDims) }
 
 /// Whether any element is true (not zero) along `axes`.
-public func any(_ array: MLXArray, axes: [Int], keepDims: Bool = false) -> MLXArray { array.reduce(CMLX_ANY, axes, keepDims) }
+public func any(_ array: MLXArray, axes: [Int], keepDims: Bool = false) -> MLXArray {
+    array.reduce(CMLX_ANY, axes, keepDims)
+}
 /// Whether any element is true (not zero) along `axis`.
-public func any(_ array: MLXArray, axis: Int, keepDims: Bool = false) -> MLXArray { array.reduce(CMLX_ANY, [axis], keepDims) }
+public func any(_ array: MLXArray, axis: Int, keepDims: Bool = false) -> MLXArray {
+    array.reduce(CMLX_ANY, [axis], keepDims)
+}
 /// Whether any element is true (not zero) over the whole array.
 public func any(_ array: MLXArray, keepDims: Bool = false) -> MLXArray { array.reduce(CMLX_ANY, nil, keepDims) }
 

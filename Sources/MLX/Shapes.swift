@@ -161,7 +161,9 @@ public func padded(
 ) -> MLXArray {
     require(widths.count == array.ndim, "\(widths.count) widths for shape \(array.shape)")
     if mode == .reflect {
-        return widths.indices.reduce(array) { reflected($0, axis: $1, before: widths[$1].first, after: widths[$1].second) }
+        return widths.indices.reduce(array) {
+            reflected($0, axis: $1, before: widths[$1].first, after: widths[$1].second)
+        }
     }
     let axes = widths.indices.map { Int32($0) }
     let low = int32(widths.map(\.first))

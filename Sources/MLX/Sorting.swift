@@ -85,7 +85,8 @@ public func cumsum(_ array: MLXArray, axis: Int? = nil, reverse: Bool = false, i
     array.cumsum(axis: axis, reverse: reverse, inclusive: inclusive)
 }
 /// Running log of the sum of exp.
-public func logCumSumExp(_ array: MLXArray, axis: Int? = nil, reverse: Bool = false, inclusive: Bool = true) -> MLXArray {
+public func logCumSumExp(_ array: MLXArray, axis: Int? = nil, reverse: Bool = false, inclusive: Bool = true) -> MLXArray
+{
     array.scan(CMLX_LOGCUMSUMEXP, axis, reverse, inclusive)
 }
 

@@ -46,7 +46,8 @@ extension MLXArray {
         var combined = MLXArray(0)
         for (axis, positions) in picked {
             let length = dim(axis)
-            combined = combined * length + which(positions .< 0, positions.asType(.int32) + length, positions.asType(.int32))
+            combined =
+                combined * length + which(positions .< 0, positions.asType(.int32) + length, positions.asType(.int32))
         }
         let result = front.take(combined, axis: 0)
         guard axes[axes.count - 1] - axes[0] == axes.count - 1, axes[0] > 0 else { return result }
@@ -56,32 +57,46 @@ extension MLXArray {
     }
 
     private func assign(_ indices: [any MLXArrayIndex], _ value: MLXArray) {
-        let resolved = ResolvedIndices(indices, shape: shape)
-        let arrays = resolved.arrays
-        if arrays.isEmpty {
-            let update = resolved.shapedLikeSlice(value)
-            become(
-                withExtendedLifetime(update) {
-                    MLXArray.make {
-                        cmlx_slice_update(handle, update.handle, resolved.start, resolved.stop, resolved.strides, $0)
-                    }
-                })
-        } else if indices.count == 1, arrays[0].dtype == .bool {
-            let mask = arrays[0]
+        if indices.count == 1, case .array(let mask) = indices[0].mlxArrayIndexOperation, mask.dtype == .bool {
             let shaped = mask.reshaped(mask.shape + [Int](repeating: 1, count: ndim - mask.ndim))
             become(which(shaped, value.asType(dtype), self))
-        } else if arrays.count == 1, resolved.isWhole, resolved.items.count == ndim, case let axis = resolved.arrayAxis {
-            become(scattered(CMLX_SCATTER_SET, arrays[0], value, axis: axis))
         } else {
-            // The rare rest: positions in the flattened array, found by the same subscript.
-            let positions = MLXArray.arange(size).reshaped(shape).part(resolved)
-            let flat = flattened().scattered(CMLX_SCATTER_SET, positions, value, axis: 0)
-            become(flat.reshaped(shape))
+            become(updated(ResolvedIndices(indices, shape: shape), value, CMLX_SCATTER_SET))
+        }
+    }
+
+    /// The array with what a subscript names replaced by, or combined with, `value`.
+    func updated(_ indices: ResolvedIndices, _ value: MLXArray, _ op: cmlx_scatter_op) -> MLXArray {
+        let arrays = indices.arrays
+        if arrays.isEmpty {
+            let update = op == CMLX_SCATTER_SET ? value : part(indices).combined(with: value, op)
+            let shaped = indices.shapedLikeSlice(update)
+            return withExtendedLifetime(shaped) {
+                MLXArray.make {
+                    cmlx_slice_update(handle, shaped.handle, indices.start, indices.stop, indices.strides, $0)
+                }
+            }
+        }
+        if arrays.count == 1, let axis = indices.onlyArrayAxis {
+            return scattered(op, arrays[0], value, axis: axis)
+        }
+        // The rare rest: positions in the flattened array, found by the same subscript.
+        let positions = MLXArray.arange(size).reshaped(shape).part(indices)
+        return flattened().scattered(op, positions, value, axis: 0).reshaped(shape)
+    }
+
+    private func combined(with value: MLXArray, _ op: cmlx_scatter_op) -> MLXArray {
+        switch op {
+        case CMLX_SCATTER_ADD: self + value
+        case CMLX_SCATTER_MULTIPLY: self * value
+        case CMLX_SCATTER_MAX: maximum(self, value)
+        case CMLX_SCATTER_MIN: minimum(self, value)
+        default: value
         }
     }
 
     /// Writes `value`, which broadcasts to the shape of `take(self, positions, axis)`, to positions along `axis`.
-    func scattered(_ op: cmlx_scatter_op, _ positions: MLXArray, _ value: MLXArray, axis: Int) -> MLXArray {
+    private func scattered(_ op: cmlx_scatter_op, _ positions: MLXArray, _ value: MLXArray, axis: Int) -> MLXArray {
         require(positions.dtype != .bool, "positions must be integers")
         let own = shape
         let picked = Array(own[..<axis]) + positions.shape + Array(own[(axis + 1)...])
@@ -96,9 +111,10 @@ extension MLXArray {
 }
 
 extension ResolvedIndices {
-    /// Axis of the only array of positions.
-    fileprivate var arrayAxis: Int {
-        items.firstIndex { if case .array = $0 { true } else { false } } ?? 0
+    /// Axis of the first array of positions, where all else is whole axes.
+    fileprivate var onlyArrayAxis: Int? {
+        guard isWhole, items.allSatisfy({ if case .new = $0 { false } else { true } }) else { return nil }
+        return items.firstIndex { if case .array = $0 { true } else { false } }
     }
 
     /// `value`, which broadcasts to the subscript's result, with the axes of the slice: without those the subscript

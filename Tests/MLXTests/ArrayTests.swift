@@ -32,7 +32,7 @@ import Testing
         #expect(MLXArray([Int64.max]).item(Int.self) == .max)
         #expect(MLXArray(int64: [1 << 40]).item(Int.self) == 1 << 40)
         #expect(MLXArray(float64: [0.1]).item(Double.self) == 0.1)
-        #expect(MLXArray(2 ..< 5).asArray(Int32.self) == [2, 3, 4])
+        #expect(MLXArray(2..<5).asArray(Int32.self) == [2, 3, 4])
         #expect(MLXArray([Float]()).shape == [0])
         #expect(MLXArray([Float]()).asArray(Float.self) == [])
     }
@@ -61,6 +61,11 @@ import Testing
         #expect(a.T[1].asArray(Int.self) == [1, 4])
         #expect(MLXArray(5).broadcast(to: [2, 2]).asArray(Int.self) == [5, 5, 5, 5])
         #expect(a[1, 2].item() as Float == 5)
+    }
+
+    @Test func showsItself() {
+        #expect("\(MLXArray([1, 2], [1, 2]))" == "array([[1, 2]], dtype=int32)")
+        #expect("\(MLXArray(2.5))" == "array(2.5, dtype=float32)")
     }
 
     @Test func makesArraysFromRules() {

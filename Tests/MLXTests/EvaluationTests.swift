@@ -48,6 +48,16 @@ private func onNewThread<T: Sendable>(_ body: @escaping @Sendable () -> T) async
         #expect(sums.sorted() == (0..<8).map { Float($0) * 999 * 50 })
     }
 
+    /// The stream must outlive the thread that happened to make it.
+    @Test func theThreadThatCameFirstMayEnd() async {
+        await #expect(processExitsWith: .success) {
+            let first = await onNewThread { MLXArray([1, 2, 3]).sum().item(Int.self) }
+            try await Task.sleep(for: .milliseconds(20))
+            let second = await onNewThread { (MLXArray([1, 2, 3]) * 2).sum().item(Int.self) }
+            exit(first == 6 && second == 12 ? 0 : 1)
+        }
+    }
+
     @Test func asyncEvalComputesLater() {
         let a = MLXArray.ones([10]) * 2
         asyncEval(a)

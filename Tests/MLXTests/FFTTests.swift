@@ -64,7 +64,8 @@ private func discreteTransform(_ x: [Float]) -> ([Float], [Float]) {
         let x = MLXRandom.normal([2, 400], key: MLXRandom.key(2))
         let y = MLXFFT.stft(x, length: 16, hop: 4)
         #expect(y.shape == [2, 9, 101])
-        #expect(close(MLXFFT.istft(y, length: 16, hop: 4, samples: 400).asArray(Float.self), x.asArray(Float.self), 1e-4))
+        #expect(
+            close(MLXFFT.istft(y, length: 16, hop: 4, samples: 400).asArray(Float.self), x.asArray(Float.self), 1e-4))
     }
 
     @Test func gradientsPass() {

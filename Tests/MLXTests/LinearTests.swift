@@ -55,6 +55,8 @@ import Testing
         #expect(convTransposed1d(x, w, stride: 2, outputPadding: 1).shape == [1, 9, 1])
         let grouped = convTransposed1d(ones([1, 2, 2]), ones([2, 3, 1]), groups: 2)
         #expect(grouped.asArray(Float.self) == [1, 1, 2, 2, 2, 2, 1, 1])
-        #expect(convTransposed2d(ones([1, 2, 2, 1]), ones([1, 2, 2, 1]), stride: 2).asArray(Float.self) == [Float](repeating: 1, count: 16))
+        #expect(
+            convTransposed2d(ones([1, 2, 2, 1]), ones([1, 2, 2, 1]), stride: 2).asArray(Float.self)
+                == [Float](repeating: 1, count: 16))
     }
 }

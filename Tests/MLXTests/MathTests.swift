@@ -118,6 +118,7 @@ func close(_ a: [Float], _ b: [Float], _ tolerance: Float = 1e-5) -> Bool {
         #expect(!arrayEqual(MLXArray([1, 2]), MLXArray([1, 2], [2, 1])).item(Bool.self))
         #expect(allClose(MLXArray([1.0]), MLXArray([1.000001])).item(Bool.self))
         #expect(!MLXArray([1.0]).allClose(MLXArray([1.1])).item(Bool.self))
-        #expect(isClose(MLXArray([1.0, 2]), MLXArray([1.05, 3]), rtol: 0, atol: 0.1).asArray(Bool.self) == [true, false])
+        #expect(
+            isClose(MLXArray([1.0, 2]), MLXArray([1.05, 3]), rtol: 0, atol: 0.1).asArray(Bool.self) == [true, false])
     }
 }

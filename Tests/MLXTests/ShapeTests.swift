@@ -14,9 +14,9 @@ import Testing
         #expect(a.unflattened(axis: -1, shape: [2, -1]).shape == [2, 3, 2, 2])
         #expect(a.expandedDimensions(axis: 1).shape == [2, 1, 3, 4])
         #expect(a.expandedDimensions(axes: [0, -1]).shape == [1, 2, 3, 4, 1])
-        #expect(a[0 ..< 1].squeezed(axis: 0).shape == [3, 4])
-        #expect(a[0 ..< 1, 0 ..< 1].squeezed().shape == [4])
-        #expect(a[0 ..< 1, 0 ..< 1].squeezed(axes: [0, 1]).shape == [4])
+        #expect(a[0..<1].squeezed(axis: 0).shape == [3, 4])
+        #expect(a[0..<1, 0..<1].squeezed().shape == [4])
+        #expect(a[0..<1, 0..<1].squeezed(axes: [0, 1]).shape == [4])
     }
 
     @Test func transposes() {
@@ -30,7 +30,8 @@ import Testing
         #expect(a.T.contiguous().asArray(Int.self) == a.T.asArray(Int.self))
         #expect(a.flipped(axes: [2])[0, 0].asArray(Int.self) == [3, 2, 1, 0])
         #expect(roll(MLXArray([1, 2, 3]), shift: 1, axis: 0).asArray(Int.self) == [3, 1, 2])
-        #expect(counting(10).asStrided([4, 3], strides: [2, 1]).asArray(Int.self) == [0, 1, 2, 2, 3, 4, 4, 5, 6, 6, 7, 8])
+        #expect(
+            counting(10).asStrided([4, 3], strides: [2, 1]).asArray(Int.self) == [0, 1, 2, 2, 3, 4, 4, 5, 6, 6, 7, 8])
     }
 
     @Test func joinsAndCuts() {
@@ -56,7 +57,7 @@ import Testing
     }
 
     @Test func trianglesAndDiagonals() {
-        let m = MLXArray(1 ..< 5).reshaped(2, 2)
+        let m = MLXArray(1..<5).reshaped(2, 2)
         #expect(tril(m).asArray(Int.self) == [1, 0, 3, 4])
         #expect(triu(m, k: 1).asArray(Int.self) == [0, 2, 0, 0])
         #expect(diag(m).asArray(Int.self) == [1, 4])

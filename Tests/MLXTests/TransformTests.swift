@@ -49,7 +49,7 @@ private func refusing(_ x: [MLXArray]) throws -> [MLXArray] { throw Refusal(reas
         #expect(picked.asArray(Float.self) == [100, 0, 11])
         let assigned = grad { (x: MLXArray) in
             let y = x * 2
-            y[1 ..< 2] = x[0 ..< 1] * 5
+            y[1..<2] = x[0..<1] * 5
             return y.sum()
         }(x)
         #expect(assigned.asArray(Float.self) == [7, 0, 2])

@@ -46,10 +46,11 @@ typedef struct cff_stream_info {
     const char *format;     // container, e.g. "mov,mp4,m4a,3gp,3g2,mj2"
     const char *codec;      // e.g. "h264"
     double duration;        // seconds, 0 when unknown
+    double promised;        // the same as the header says, where the file may be too short for it
     int sample_rate, channels;
     int width, height;      // as coded, before rotation
     int orientation;        // 1 to 8 as in EXIF
-    int64_t frame_count;    // as the container says, 0 when it does not
+    int64_t frame_count;    // as the container's table tells, 0 without one
     double frame_rate;      // average, frames a second, 0 when unknown
     bool has_audio;
 } cff_stream_info;
@@ -85,7 +86,7 @@ typedef struct cff_frame_time {
     bool key;  // decoding can start here
 } cff_frame_time;
 
-/// The frames of the selected stream in order of presentation, without decoding. Returns their number, or -1; `*times`
+/// The frames of the selected stream from here on, in order of presentation, without decoding. Returns their number, or -1; `*times`
 /// is to be freed with cff_free. `*distinct`: each has a time stamp of its own. Leaves the input at its end: rewind.
 int64_t cff_input_scan(cff_input *input, int64_t limit, cff_frame_time **times, bool *distinct, cff_status *status);
 void cff_free(void *memory);
@@ -122,6 +123,8 @@ typedef struct cff_still cff_still;
 cff_still *cff_still_decode(const uint8_t *bytes, size_t count, const char *decoder, int64_t max_pixels,
                             cff_status *status);
 void cff_still_close(cff_still *still);
+/// The file is damaged or cut short; the picture is what could be made out.
+bool cff_still_damaged(const cff_still *still);
 int cff_still_width(const cff_still *still);
 int cff_still_height(const cff_still *still);
 

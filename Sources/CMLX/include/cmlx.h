@@ -45,6 +45,8 @@ int32_t cmlx_array_dimension(cmlx_array array, size_t axis);
 cmlx_dtype cmlx_array_dtype(cmlx_array array);
 /// Computes the array and makes it row-contiguous; `*data` points to its elements while the array lives.
 int cmlx_array_data(cmlx_array array, const void **data);
+/// Computes the array; `*text` shows it and stays until the next call on this thread.
+int cmlx_array_describe(cmlx_array array, const char **text);
 /// Computes arrays and waits.
 int cmlx_eval(const cmlx_array *arrays, size_t count);
 /// Starts computing arrays and returns at once.
@@ -100,7 +102,8 @@ typedef enum {
     CMLX_ALL, CMLX_ANY
 } cmlx_reduce_op;
 /// `axes` NULL: all. `ddof` counts for variance and standard deviation alone.
-int cmlx_reduce(cmlx_reduce_op op, cmlx_array a, const int32_t *axes, size_t count, bool keep, int ddof, cmlx_array *out);
+int cmlx_reduce(cmlx_reduce_op op, cmlx_array a, const int32_t *axes, size_t count, bool keep, int ddof,
+                cmlx_array *out);
 /// Position of the largest (`largest`) or smallest element; `axis` NULL: in the flattened array.
 int cmlx_arg_reduce(bool largest, cmlx_array a, const int32_t *axis, bool keep, cmlx_array *out);
 /// `axes` NULL: all. `precise`: sums in float32.
@@ -133,7 +136,8 @@ int cmlx_split(cmlx_array a, const int32_t *indices, size_t count, int axis, cml
 /// `mode`: "constant" (`value`) or "edge".
 int cmlx_pad(cmlx_array a, const int32_t *axes, const int32_t *low, const int32_t *high, size_t count,
              cmlx_array value, const char *mode, cmlx_array *out);
-int cmlx_as_strided(cmlx_array a, const int32_t *shape, const int64_t *strides, size_t rank, size_t offset, cmlx_array *out);
+int cmlx_as_strided(cmlx_array a, const int32_t *shape, const int64_t *strides, size_t rank, size_t offset,
+                    cmlx_array *out);
 
 // Reading and writing parts (index.cpp)
 
@@ -142,8 +146,10 @@ int cmlx_slice(cmlx_array a, const int32_t *start, const int32_t *stop, const in
 int cmlx_slice_update(cmlx_array a, cmlx_array update, const int32_t *start, const int32_t *stop,
                       const int32_t *strides, cmlx_array *out);
 /// Start positions that are computed: `start` holds one per axis of `axes`; `size` has one entry per axis of `a`.
-int cmlx_slice_dynamic(cmlx_array a, cmlx_array start, const int32_t *axes, size_t count, const int32_t *size, cmlx_array *out);
-int cmlx_slice_update_dynamic(cmlx_array a, cmlx_array update, cmlx_array start, const int32_t *axes, size_t count, cmlx_array *out);
+int cmlx_slice_dynamic(cmlx_array a, cmlx_array start, const int32_t *axes, size_t count, const int32_t *size,
+                       cmlx_array *out);
+int cmlx_slice_update_dynamic(cmlx_array a, cmlx_array update, cmlx_array start, const int32_t *axes, size_t count,
+                              cmlx_array *out);
 /// `axis` NULL: of the flattened array.
 int cmlx_take(cmlx_array a, cmlx_array indices, const int32_t *axis, cmlx_array *out);
 int cmlx_take_along(cmlx_array a, cmlx_array indices, int axis, cmlx_array *out);
