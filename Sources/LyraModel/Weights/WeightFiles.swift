@@ -62,7 +62,7 @@ private struct TorchSource: TensorSource {
     let origin: String
     let prefix: String
     init(_ path: String, prefix: String = "") throws {
-        archive = try TorchArchive(path)
+        archive = try TorchArchive(URL(fileURLWithPath: path))
         (origin, self.prefix) = (path, prefix)
     }
     func describe(_ name: String) -> (shape: [Int], dtype: DType)? {
