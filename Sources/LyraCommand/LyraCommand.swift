@@ -37,7 +37,7 @@ struct LyraCommand: AsyncParsableCommand {
 
     /// Parses and runs; returns the exit code.
     static func run(_ arguments: [String]) async -> Int32 {
-        let work = Task { () throws -> Void in
+        let work = Task { () async throws -> Void in
             var command = try parseAsRoot(arguments)
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()

@@ -4,7 +4,7 @@ import Foundation
 import LyraModel
 import MLX
 
-extension Preset: @retroactive ExpressibleByArgument {}
+extension Preset: ExpressibleByArgument {}
 
 /// Element types a checkpoint can be written in.
 enum WeightType: String, ExpressibleByArgument, CaseIterable {

@@ -1,5 +1,6 @@
 // One reply on its way out: text to standard output, sound to a file, evidence and trace to theirs.
 import Foundation
+import Logging
 import Lyra
 import LyraMedia
 import LyraModel

@@ -8,7 +8,7 @@ struct ChatCommand: AsyncParsableCommand {
         commandName: "chat",
         abstract: "Talk with the model, turn by turn.",
         discussion: """
-            \(ChatLine.help)
+            \(ChatLine.helpText)
 
             Examples:
               lyra chat --model Lyra_Mini_3B

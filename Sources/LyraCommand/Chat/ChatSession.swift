@@ -73,7 +73,7 @@ final class ChatSession {
             try OutputFile.check(path)
             try OutputFile.write(try transcript.data(for: path), to: path)
             Terminal.shared.say("saved \(path)")
-        case .help: Terminal.shared.say(ChatLine.help)
+        case .help: Terminal.shared.say(ChatLine.helpText)
         case .quit: return false
         case .unknown(let reason): throw UsageError(reason)
         }
@@ -169,7 +169,7 @@ final class ChatInterrupt: Sendable {
     private let state = Mutex(State())
 
     func install() {
-        Interrupts.handle { [state] in
+        Interrupts.handle { [self] in
             let (cancel, presses) = state.withLock { state in
                 state.presses += 1
                 return (state.cancel, state.presses)

@@ -67,7 +67,7 @@ enum ChatLine: Equatable {
         return text.replacingOccurrences(of: "\\ ", with: " ").expandingHome
     }
 
-    static let help = """
+    static let helpText = """
         Type something and press Return. Media named before it go with it; an empty line sends them alone.
           /image FILE      show a picture
           /video FILE      show a video

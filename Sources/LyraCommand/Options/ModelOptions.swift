@@ -1,11 +1,12 @@
 // Options that choose a checkpoint and how it is computed, shared by all commands that open one.
 import ArgumentParser
 import Foundation
+import Logging
 import Lyra
 import LyraModel
 
-extension Precision: @retroactive ExpressibleByArgument {}
-extension AdapterChoice: @retroactive ExpressibleByArgument {}
+extension Precision: ExpressibleByArgument {}
+extension AdapterChoice: ExpressibleByArgument {}
 
 struct ModelOptions: ParsableArguments {
     @Option(

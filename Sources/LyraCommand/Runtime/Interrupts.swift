@@ -49,7 +49,7 @@ enum Interrupts {
             state.count += 1
             return (state.handler, state.count)
         }
-        guard count == 1, let handler else { return Terminal.abandon(ExitStatus.interrupted) }
+        guard count == 1, let handler else { Terminal.abandon(ExitStatus.interrupted) }
         handler()
         DispatchQueue.global().asyncAfter(deadline: .now() + grace) { Terminal.abandon(ExitStatus.interrupted) }
     }

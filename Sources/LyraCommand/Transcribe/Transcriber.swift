@@ -1,5 +1,6 @@
 // Recordings -> text, window by window or as a whole.
 import Foundation
+import Logging
 import Lyra
 import LyraMedia
 import LyraModel
