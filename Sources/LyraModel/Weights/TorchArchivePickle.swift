@@ -109,22 +109,16 @@ struct TorchPickle {
 
         case "c": try global(module: line(), name: line())
         case "\u{93}":
-            guard case .string(let name) = try pop(), case .string(let module) = try pop() else { throw fail("a global without a name") }
+            guard case .string(let name) = try pop(), case .string(let module) = try pop() else {
+                throw fail("a global without a name")
+            }
             try global(module: module, name: name)
         case "Q": try loadStorage()
         case "R": try call()
         case "b": try build()
-        default: throw Failure(kind: .forbiddenOperation, what: Self.name(ofOperation: code), byte: operation)
+        default: throw Failure(kind: .forbiddenOperation, what: PickleValue.name(ofOperation: code), byte: operation)
         }
         return false
-    }
-
-    private static func name(ofOperation code: UInt8) -> String {
-        let names: [UInt8: String] = [
-            0x69: "INST", 0x6F: "OBJ", 0x81: "NEWOBJ", 0x92: "NEWOBJ_EX", 0x82: "EXT1", 0x83: "EXT2", 0x84: "EXT4",
-            0x50: "PERSID", 0x97: "NEXT_BUFFER", 0x8F: "EMPTY_SET", 0x91: "FROZENSET", 0x90: "ADDITEMS",
-        ]
-        return names[code] ?? "0x" + String(code, radix: 16)
     }
 
     private mutating func global(module: String, name: String) throws(Failure) {
@@ -290,7 +284,9 @@ struct TorchPickle {
     }
 
     private mutating func line() throws(Failure) -> String {
-        guard let end = data[position...].prefix(1024).firstIndex(of: UInt8(ascii: "\n")) else { throw fail("a name without end") }
+        guard let end = data[position...].prefix(1024).firstIndex(of: UInt8(ascii: "\n")) else {
+            throw fail("a name without end")
+        }
         let text = String(decoding: data[position..<end], as: UTF8.self)
         position = end + 1
         return text

@@ -58,3 +58,14 @@ struct PickleTensor {
     var shape: [Int]
     var strides: [Int]
 }
+
+extension PickleValue {
+    /// What Python calls an operation that is refused.
+    static func name(ofOperation code: UInt8) -> String {
+        let names: [UInt8: String] = [
+            0x69: "INST", 0x6F: "OBJ", 0x81: "NEWOBJ", 0x92: "NEWOBJ_EX", 0x82: "EXT1", 0x83: "EXT2", 0x84: "EXT4",
+            0x50: "PERSID", 0x97: "NEXT_BUFFER", 0x8F: "EMPTY_SET", 0x91: "FROZENSET", 0x90: "ADDITEMS",
+        ]
+        return names[code] ?? "0x" + String(code, radix: 16)
+    }
+}

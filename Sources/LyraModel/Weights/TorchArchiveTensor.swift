@@ -16,10 +16,11 @@ public struct TorchTensor: Sendable {
 
     init(_ tensor: PickleTensor, name: String, archive: TorchZip, entry: String) throws(TorchArchiveError) {
         func fail(_ reason: String) -> TorchArchiveError { .badTensor(path: archive.path, tensor: name, reason: reason) }
-        guard let stored = archive.entries[entry] else { throw fail("its storage \(tensor.storage.key.prefix(50)) is not in the file") }
-        let available = stored.range.count / tensor.storage.dtype.size
-        guard tensor.storage.count <= available else {
-            throw fail("its storage has \(stored.range.count) bytes, too few for \(tensor.storage.count) elements of \(tensor.storage.dtype)")
+        let storage = tensor.storage
+        guard let stored = archive.entries[entry] else { throw fail("its storage \(storage.key.prefix(50)) is not in the file") }
+        guard storage.count <= stored.range.count / storage.dtype.size else {
+            throw fail(
+                "its storage has \(stored.range.count) bytes, too few for \(storage.count) elements of \(storage.dtype)")
         }
         let (shape, strides) = (tensor.shape, tensor.strides)
         guard shape.count == strides.count else { throw fail("\(shape.count) dimensions but \(strides.count) strides") }
@@ -37,16 +38,16 @@ public struct TorchTensor: Sendable {
             (elements, last) = (product, end)
         }
         if elements > 0 {
-            guard last < tensor.storage.count else {
-                throw fail("it reaches element \(last) of a storage of \(tensor.storage.count)")
+            guard last < storage.count else {
+                throw fail("it reaches element \(last) of a storage of \(storage.count)")
             }
             // A stride of zero repeats elements; a few bytes could ask for any amount of memory.
-            guard elements <= tensor.storage.count else {
+            guard elements <= storage.count else {
                 throw fail("it repeats the elements of its storage; call contiguous() before saving it")
             }
         }
         self.name = name
-        dtype = tensor.storage.dtype
+        dtype = storage.dtype
         self.shape = shape
         self.strides = strides
         offset = tensor.offset
@@ -67,7 +68,8 @@ public struct TorchTensor: Sendable {
             let count = shape.reduce(1, *)
             if count == 0 { return try body(UnsafeRawBufferPointer(start: nil, count: 0)) }
             if isContiguous {
-                return try body(UnsafeRawBufferPointer(rebasing: storage[(offset * dtype.size)..<((offset + count) * dtype.size)]))
+                let place = (offset * dtype.size)..<((offset + count) * dtype.size)
+                return try body(UnsafeRawBufferPointer(rebasing: storage[place]))
             }
             return try gathered(storage, count).withUnsafeBytes(body)
         }

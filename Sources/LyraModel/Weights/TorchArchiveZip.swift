@@ -99,7 +99,8 @@ private struct Reader {
             return "it is a git-lfs pointer; fetch the file itself (git lfs pull)"
         }
         if data.first == 0x80 {
-            return "it is a bare pickle, as PyTorch wrote before version 1.6; load it in PyTorch and save it again, best as safetensors"
+            return "it is a bare pickle, as PyTorch wrote before version 1.6; "
+                + "load it in PyTorch and save it again, best as safetensors"
         }
         if data.count > 8, data[8] == UInt8(ascii: "{") { return "it looks like a safetensors file" }
         return "its first bytes are not those of any PyTorch file"
@@ -111,7 +112,7 @@ private struct Reader {
         var offset = data.count - 22
         let lowest = max(0, offset - 65_535)
         while offset >= lowest {
-            if try u32(offset) == 0x0605_4B50, try u16(offset + 20) == data.count - offset - 22 { break }
+            if number(offset, UInt32.self) == 0x0605_4B50, try u16(offset + 20) == data.count - offset - 22 { break }
             offset -= 1
         }
         guard offset >= lowest else { throw fail("its directory is missing; the file is cut off") }
@@ -139,7 +140,9 @@ private struct Reader {
         let name = String(decoding: data[(offset + 46)..<(offset + 46 + nameLength)], as: UTF8.self)
 
         guard flags & 1 == 0 else { throw fail("\(name) is encrypted") }
-        guard method == 0 else { throw fail("\(name) is compressed (method \(method)), which PyTorch never does; unpack and store it") }
+        guard method == 0 else {
+            throw fail("\(name) is compressed (method \(method)), which PyTorch never does; repack it without compression")
+        }
 
         if [stored, size, place].contains(0xFFFF_FFFF) {
             let extra = offset + 46 + nameLength
