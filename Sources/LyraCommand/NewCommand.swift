@@ -47,9 +47,7 @@ struct NewCommand: AsyncParsableCommand {
     var directory: String
 
     @Option(
-        help: ArgumentHelp(
-            "Folder whose tokenizer files are copied.", discussion: "Otherwise a tokenizer of single bytes is made.",
-            valueName: "dir"))
+        help: ArgumentHelp("Folder whose tokenizer files are copied. Default: a tokenizer of single bytes.", valueName: "dir"))
     var tokenizer: String?
 
     @Option(help: "Element type of the weights.")

@@ -32,11 +32,10 @@ struct AskRun {
         if speech != nil, !spoken {
             Log.command.warning("the reply has no sound: the model said nothing but silence; no file was written")
         }
-        let question = request.question.isEmpty ? "" : request.question
         if let path = request.evidencePath {
             if let evidence {
                 try EvidenceFile.write(
-                    evidence, to: path, parts: request.parts, question: question, maximumFrames: request.options.maximumFrames,
+                    evidence, to: path, parts: request.parts, question: request.question, maximumFrames: request.options.maximumFrames,
                     isCompatible: lyra.options.isCompatible)
             } else {
                 Log.command.warning("nothing was dropped, so there is no evidence to write")

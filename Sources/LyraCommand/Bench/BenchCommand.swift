@@ -23,7 +23,7 @@ struct BenchCommand: AsyncParsableCommand {
             Examples:
               lyra bench --preset mini
               lyra bench --model Lyra_Mini_3B --only prefill,decode --context 8192
-              lyra bench --preset mini --keep --repeat 5 | tail -1 | jq .decode_tokens_per_second
+              lyra bench --preset mini --keep | tail -1 | jq .decode_tokens_per_second
             """)
 
     enum BenchStage: String, CaseIterable { case speech, vision, prefill, decode, generator, vocoder, reply }
@@ -38,8 +38,8 @@ struct BenchCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Stages to measure, separated by commas.",
-            discussion: BenchStage.allCases.map(\.rawValue).joined(separator: ", "), valueName: "stages"))
+            "Stages to measure, separated by commas. Default: \(BenchStage.allCases.map(\.rawValue).joined(separator: ",")).",
+            valueName: "stages"))
     var only: String?
 
     @Option(help: ArgumentHelp("Prompt lengths to measure, separated by commas.", valueName: "tokens"))
@@ -51,7 +51,7 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("New tokens per run.", valueName: "tokens"))
     var tokens = 32
 
-    @Option(help: "Which adapter is active in prefill and decode: off, speech or long_speech.")
+    @Option(help: "Which adapter is active in prefill and decode.")
     var adapter = AdapterChoice.off
 
     @Flag(help: "Keep the random checkpoint in the cache folder, and use the one that is there.")
@@ -115,12 +115,10 @@ struct BenchPlan: Sendable {
             return length
         }
         (runs, context, tokens) = (command.runs, command.context, command.tokens)
-        switch command.adapter {
-        case .off: adapter = nil
-        case .speech: adapter = .speech
-        case .longSpeech: adapter = .longSpeech
-        case .automatic: throw UsageError("--adapter auto has no meaning here; give off, speech or long_speech")
+        guard command.adapter != .automatic else {
+            throw UsageError("--adapter auto has no meaning here; give off, speech or long_speech")
         }
+        adapter = command.adapter.fixed
     }
 }
 
