@@ -19,7 +19,7 @@ struct AskRun {
         for try await event in conversation.reply(to: request.parts, options: request.options) {
             switch event {
             case .progress(let stage, let fraction): progress.update(stage, fraction)
-            case .text(let delta): if !request.printsJSON { try Terminal.shared.write(delta) }
+            case .text(let delta): if !request.printsJSON { try Terminal.shared.write(reply: delta) }
             case .audio(let chunk): try speech?.append(chunk)
             case .evidence(let found): evidence = found
             case .done(let finished): reply = finished

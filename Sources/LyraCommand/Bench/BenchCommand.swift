@@ -67,7 +67,10 @@ struct BenchCommand: AsyncParsableCommand {
         var temporary: String?
         if let preset {
             let folder = try BenchCheckpoint.folder(preset, keep: keep)
-            if !keep { temporary = folder }
+            if !keep {
+                temporary = folder
+                PartialFiles.shared.expectFolder(folder)
+            }
             try BenchCheckpoint.make(preset, in: folder)
             options.model = folder
         }
@@ -139,18 +142,14 @@ enum BenchCheckpoint {
         let partial = "\(folder).\(getpid()).part"
         PartialFiles.shared.expectFolder(partial)
         let began = ContinuousClock.now
-        do {
-            try RandomCheckpoint.write(preset: preset, seed: 1, to: partial) { part, share in
-                try Task.checkCancellation()
-                let elapsed = (ContinuousClock.now - began) / .seconds(1)
-                Terminal.shared.draw(
-                    ProgressLine(label: "writing random weights", fraction: share, elapsed: elapsed).text(columns: Terminal.columns))
-            }
-            try FileManager.default.moveItem(atPath: partial, toPath: folder)
-        } catch {
-            try? FileManager.default.removeItem(atPath: partial)
-            throw error
+        try RandomCheckpoint.write(preset: preset, seed: 1, to: partial) { part, share in
+            try Task.checkCancellation()
+            let elapsed = (ContinuousClock.now - began) / .seconds(1)
+            Terminal.shared.draw(
+                ProgressLine(label: "writing random weights", fraction: share, elapsed: elapsed).text(columns: Terminal.columns))
         }
+        try FileManager.default.moveItem(atPath: partial, toPath: folder)
+        PartialFiles.shared.keepFolder(partial)
         Terminal.shared.clearProgress()
     }
 }
