@@ -95,12 +95,14 @@ import Testing
             options.extractor = ExtractorOptions(gap: 7, keepRate: 0.7)
             options.extractor = ExtractorOptions(gap: 2, keepRate: 0.5)  // of four layers
             options.maximumTokens = 4
-            options.speaks = true
             for try await event in conversation.reply(to: parts, options: options) {
-                if case .audio(let chunk) = event { play(chunk.samples, chunk.sampleRate) }
                 if case .evidence(let evidence) = event {
                     for medium in evidence.media { print(medium.kind, medium.keptShare) }
                 }
+            }
+            options.speaks = true
+            for try await event in conversation.reply(to: parts, options: options) {
+                if case .audio(let chunk) = event { play(chunk.samples, chunk.sampleRate) }
             }
         }
     }
