@@ -332,6 +332,6 @@ struct TurnRun {
             .done(
                 Reply(
                     text: answer, tokenIDs: generated, finishReason: reason ?? .stop, usage: usage, timings: timings,
-                    units: voice?.units)))
+                    units: voice?.units, adapter: adapter)))
     }
 }

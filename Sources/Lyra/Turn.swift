@@ -107,6 +107,8 @@ public struct Reply: Sendable, Codable {
     public var timings: Timings
     /// Discrete speech units, when the reply is spoken.
     public var units: [Int32]?
+    /// The adapter that was active; nil for none.
+    public var adapter: Adapter?
 }
 
 /// Counts of one reply.

@@ -77,7 +77,8 @@ public struct ChatTemplate: Sendable, Hashable {
         let slots = ids.enumerated().compactMap { position, id -> EncodedPrompt.Slot? in
             switch id {
             case Placeholder.speech: .init(medium: .speech, position: position)
-            case Placeholder.image: .init(medium: typed.slots.first { $0.medium != .speech }?.medium ?? .image, position: position)
+            case Placeholder.image:
+                .init(medium: typed.slots.first { $0.medium != .speech }?.medium ?? .image, position: position)
             default: nil
             }
         }

@@ -35,7 +35,8 @@ struct PreTokenizer {
             return (classes[Int(first & 0x1F) << 6 | Int(text[index + 1] & 0x3F)], index + 2)
         }
         if first < 0xF0 {
-            return (classes[Int(first & 0x0F) << 12 | Int(text[index + 1] & 0x3F) << 6 | Int(text[index + 2] & 0x3F)], index + 3)
+            let value = Int(first & 0x0F) << 12 | Int(text[index + 1] & 0x3F) << 6 | Int(text[index + 2] & 0x3F)
+            return (classes[value], index + 3)
         }
         let value = UInt32(first & 0x07) << 18 | UInt32(text[index + 1] & 0x3F) << 12
             | UInt32(text[index + 2] & 0x3F) << 6 | UInt32(text[index + 3] & 0x3F)

@@ -31,15 +31,15 @@ public struct Tokenizer: Sendable {
         let ids = vocabulary.ids
         var merges = MergeTable(minimumCapacity: files.merges.count)
         for (rank, rule) in files.merges.enumerated() {
-            func id(_ spelling: [UInt8]) throws(TokenizerError) -> Int32 {
-                if let id = ids[spelling] { return id }
-                throw .unknownMerge(file: files.mergesFile, rule: rank, token: String(decoding: spelling, as: UTF8.self))
+            func id(_ left: ArraySlice<UInt8>, _ right: ArraySlice<UInt8> = []) throws(TokenizerError) -> Int32 {
+                if let id = ids.id(left, right) { return id }
+                throw .unknownMerge(file: files.mergesFile, rule: rank, token: String(decoding: left + right, as: UTF8.self))
             }
-            try merges.set(id(rule.left), id(rule.right), rank: Int32(rank), token: id(rule.left + rule.right))
+            try merges.set(id(rule.left), id(rule.right), rank: Int32(rank), token: id(rule.left, rule.right))
         }
         func named(_ token: String?) throws(TokenizerError) -> Int32? {
             guard let token else { return nil }
-            guard let id = ids[Array(token.utf8)] else { throw .missingSpecialToken(token) }
+            guard let id = ids.id(token) else { throw .missingSpecialToken(token) }
             return id
         }
         self.vocabulary = vocabulary
@@ -101,7 +101,7 @@ public struct Tokenizer: Sendable {
     // MARK: Looking up
 
     /// The id of a token given as the vocabulary spells it: `"<|im_end|>"`, `"Ġthe"`.
-    public func tokenToID(_ token: String) -> Int32? { vocabulary.ids[Array(token.utf8)] }
+    public func tokenToID(_ token: String) -> Int32? { vocabulary.ids.id(token) }
 
     /// A token as the vocabulary spells it, or nil where the id has none.
     public func idToToken(_ id: Int32) -> String? { vocabulary.spelling(of: id) }

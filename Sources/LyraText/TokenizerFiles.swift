@@ -4,7 +4,7 @@ import Foundation
 /// What the files of a tokenizer say, before it is checked as a whole.
 struct TokenizerFiles {
     var spellings: [(spelling: [UInt8], id: Int)] = []
-    var merges: [(left: [UInt8], right: [UInt8])] = []
+    var merges: [(left: ArraySlice<UInt8>, right: ArraySlice<UInt8>)] = []
     var mergesFile = "merges.txt"
     var added: [AddedToken] = []
     var endToken: String?
@@ -100,9 +100,10 @@ struct TokenizerFiles {
         }
     }
 
-    private static func rule(_ line: ArraySlice<UInt8>) -> (left: [UInt8], right: [UInt8])? {
-        let parts = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
-        return parts.count == 2 && !parts[0].isEmpty && !parts[1].isEmpty ? (Array(parts[0]), Array(parts[1])) : nil
+    private static func rule(_ line: ArraySlice<UInt8>) -> (left: ArraySlice<UInt8>, right: ArraySlice<UInt8>)? {
+        guard let space = line.firstIndex(of: UInt8(ascii: " ")) else { return nil }
+        let (left, right) = (line[..<space], line[(space + 1)...])
+        return left.isEmpty || right.isEmpty || right.contains(UInt8(ascii: " ")) ? nil : (left, right)
     }
 
     // MARK: tokenizer_config.json
@@ -185,9 +186,9 @@ struct TokenizerFiles {
             case "merges":
                 try reader.array { reader in
                     let start = reader.position
-                    var parts: [[UInt8]] = []
+                    var parts: [ArraySlice<UInt8>] = []
                     if reader.peek() == UInt8(ascii: "[") {
-                        try reader.array { try parts.append($0.string()) }
+                        try reader.array { try parts.append($0.string()[...]) }
                     } else if let rule = Self.rule(try reader.string()[...]) {
                         parts = [rule.left, rule.right]
                     }
@@ -210,7 +211,8 @@ struct TokenizerFiles {
 
     /// Any pattern in the file must be the one that ``PreTokenizer`` implements.
     private static func requirePattern(_ reader: inout JSONReader) throws {
-        let pattern = #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
+        let pattern = #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}|"#
+            + #" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
         if try reader.literal("null") { throw Unsupported(what: "no pre-tokenisation") }
         var found = false
         func search(_ reader: inout JSONReader) throws {

@@ -16,7 +16,7 @@ struct Vocabulary: Sendable {
     static let idLimit = 1 << 22
 
     /// Ids by spelling. Spellings are byte strings because `String` would fold canonically equivalent ones.
-    private(set) var ids: [[UInt8]: Int32] = [:]
+    private(set) var ids: SpellingTable
     private(set) var added: [AddedToken] = []
     /// Tokens of the 256 single bytes.
     private(set) var byteTokens: [Int32] = []
@@ -32,7 +32,7 @@ struct Vocabulary: Sendable {
 
     init(spellings: [(spelling: [UInt8], id: Int)], added: [AddedToken]) throws(TokenizerError) {
         let largest = max(spellings.lazy.map(\.id).max() ?? -1, added.lazy.map { Int($0.id) }.max() ?? -1)
-        ids.reserveCapacity(spellings.count + added.count)
+        ids = SpellingTable(capacity: spellings.count + added.count)
         var byID = [[UInt8]?](repeating: nil, count: min(max(largest + 1, 0), Self.idLimit))
         for (spelling, id) in spellings {
             guard (0..<Self.idLimit).contains(id) else { throw .invalidID(token: Self.text(spelling), id: id) }
@@ -40,7 +40,7 @@ struct Vocabulary: Sendable {
                 throw .duplicateID(id: id, first: Self.text(other), second: Self.text(spelling))
             }
             byID[id] = spelling
-            ids[spelling] = Int32(id)
+            ids.set(spelling, Int32(id))
         }
         isAdded = Array(repeating: false, count: byID.count)
         isSpecial = isAdded
@@ -53,7 +53,7 @@ struct Vocabulary: Sendable {
                 throw .duplicateID(id: Int(token.id), first: Self.text(other), second: token.content)
             }
             byID[Int(token.id)] = spelling
-            ids[spelling] = token.id
+            ids.set(spelling, token.id)
             isAdded[Int(token.id)] = true
             isSpecial[Int(token.id)] = token.isSpecial
             self.added.append(token)
@@ -64,7 +64,7 @@ struct Vocabulary: Sendable {
             starts.append(Int32(bytes.count))
         }
         for byte in 0..<256 {
-            guard let id = ids[ByteLevel.spelling[byte]] else { throw .missingByteToken(byte: UInt8(byte)) }
+            guard let id = ids.id(ByteLevel.spelling[byte]) else { throw .missingByteToken(byte: UInt8(byte)) }
             byteTokens.append(id)
         }
     }

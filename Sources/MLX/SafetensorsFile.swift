@@ -81,7 +81,8 @@ public final class SafetensorsFile {
     public func withBytes<Result>(named name: String, _ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result {
         let range = try info(named: name).byteRange
         return try withExtendedLifetime(self) {
-            try body(UnsafeRawBufferPointer(rebasing: mapping.bytes[(dataStart + range.lowerBound)..<(dataStart + range.upperBound)]))
+            let place = (dataStart + range.lowerBound)..<(dataStart + range.upperBound)
+            return try body(UnsafeRawBufferPointer(rebasing: mapping.bytes[place]))
         }
     }
 

@@ -109,7 +109,10 @@ struct SafetensorsHeader {
 
     /// Tensors must fill the data without overlaps or holes; what they end with is the length of the data.
     func checkLayout() throws(Invalid) -> Int {
-        let ordered = tensors.sorted { ($0.value.byteRange.lowerBound, $0.value.byteRange.upperBound) < ($1.value.byteRange.lowerBound, $1.value.byteRange.upperBound) }
+        let ordered = tensors.sorted {
+            let (a, b) = ($0.value.byteRange, $1.value.byteRange)
+            return (a.lowerBound, a.upperBound) < (b.lowerBound, b.upperBound)
+        }
         var end = 0
         for (name, info) in ordered {
             let begin = info.byteRange.lowerBound
@@ -232,9 +235,9 @@ struct SafetensorsHeader {
         case UInt8(ascii: "\""): _ = try string()
         default:
             let start = position
-            while position < bytes.count, Character(Unicode.Scalar(bytes[position])).isLetter || "+-.0123456789".utf8.contains(bytes[position]) {
-                position += 1
-            }
+            let others = "+-.0123456789".utf8
+            while position < bytes.count,
+                  Character(Unicode.Scalar(bytes[position])).isLetter || others.contains(bytes[position]) { position += 1 }
             let word = String(decoding: bytes[start..<position], as: UTF8.self)
             guard ["true", "false", "null"].contains(word) || Double(word) != nil else { throw fail("expected a value") }
         }

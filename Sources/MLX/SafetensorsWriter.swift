@@ -42,7 +42,8 @@ public enum SafetensorsWriter {
             return ranks.0 != ranks.1 ? ranks.0 > ranks.1 : $0.name.utf8.lexicographicallyPrecedes($1.name.utf8)
         }
         let header = try header(ordered, metadata, url)
-        let temporary = url.deletingLastPathComponent().appendingPathComponent(".\(url.lastPathComponent).\(UUID().uuidString).partial")
+        let temporary = url.deletingLastPathComponent()
+            .appendingPathComponent(".\(url.lastPathComponent).\(UUID().uuidString).partial")
         let output = try OutputFile(temporary.path)
         do {
             try output.write(header)
@@ -51,7 +52,8 @@ public enum SafetensorsWriter {
                 guard value.dtype == entry.dtype, value.shape == entry.shape else {
                     throw SafetensorsError.unwritable(
                         path: url.path,
-                        reason: "\"\(entry.name)\" was announced as \(entry.dtype) \(entry.shape) but is \(value.dtype) \(value.shape)")
+                        reason: "\"\(entry.name)\" was announced as \(entry.dtype) \(entry.shape) "
+                            + "but is \(value.dtype) \(value.shape)")
                 }
                 try output.write(value)
             }
@@ -77,8 +79,8 @@ public enum SafetensorsWriter {
             }
             let end = offset + entry.shape.reduce(entry.dtype.size, *)
             let shape = entry.shape.map(String.init).joined(separator: ",")
-            members.append(
-                "\(quoted(entry.name)):{\"dtype\":\"\(entry.dtype.safetensorsName)\",\"shape\":[\(shape)],\"data_offsets\":[\(offset),\(end)]}")
+            let type = entry.dtype.safetensorsName
+            members.append("\(quoted(entry.name)):{\"dtype\":\"\(type)\",\"shape\":[\(shape)],\"data_offsets\":[\(offset),\(end)]}")
             offset = end
         }
         var json = Array("{\(members.joined(separator: ","))}".utf8)

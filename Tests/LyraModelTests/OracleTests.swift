@@ -31,10 +31,10 @@ final class OracleRun {
     private var pictures: [String: EncodedMedium] = [:]
     let exact = 1e-3
 
-    init(_ pack: OraclePack) throws {
+    init(_ pack: OraclePack, precision: Precision = .f32) throws {
         self.pack = pack
         let (location, configuration) = try ModelLocation.resolve(pack.path("MODEL"))
-        model = try LyraModel(location, configuration, precision: .f32)
+        model = try LyraModel(location, configuration, precision: precision)
     }
 
     func numbers() throws {
@@ -176,7 +176,7 @@ final class OracleRun {
 
     // MARK: Generation
 
-    private func media(_ entry: JSON, setting: String) -> [EncodedMedium] {
+    func media(_ entry: JSON, setting: String) -> [EncodedMedium] {
         var media: [EncodedMedium] = []
         // The compatible second turn encodes a picture but has no placeholder for it.
         if entry["input_ids"].ids.contains(Marker.image) {
@@ -190,7 +190,7 @@ final class OracleRun {
         return media
     }
 
-    private func adapter(_ setting: String) -> Adapter? {
+    func adapter(_ setting: String) -> Adapter? {
         setting == "speech" ? .speech : setting == "long_speech" ? .longSpeech : nil
     }
 

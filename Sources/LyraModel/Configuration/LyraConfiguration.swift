@@ -80,8 +80,8 @@ public struct LyraConfiguration: CheckedConfiguration, Equatable {
             throw ConfigurationError.invalid(
                 key: "hidden_size / num_attention_heads", value: "\(headDimension)", expected: "an even number")
         }
-        guard mropeSections.count == 3, mropeSections.allSatisfy({ $0 >= 0 }),
-            mropeSections.reduce(0, { $0.addingReportingOverflow($1).partialValue }) == headDimension / 2
+        guard mropeSections.count == 3, mropeSections.allSatisfy({ (0...headDimension / 2).contains($0) }),
+            mropeSections.reduce(0, +) == headDimension / 2
         else {
             throw ConfigurationError.invalid(
                 key: "rope_scaling.mrope_section", value: "\(mropeSections)",

@@ -23,7 +23,8 @@ public struct CheckpointError: Error, LocalizedError, Equatable {
 
         public static func < (a: Problem, b: Problem) -> Bool { a.text < b.text }
 
-        var text: String {
+        /// In words.
+        public var text: String {
             switch self {
             case .missing(let name, let shape): "missing: \(name) \(shape)"
             case .misshapen(let name, let shape, let expected): "wrong shape: \(name) is \(shape), expected \(expected)"

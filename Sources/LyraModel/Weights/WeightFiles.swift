@@ -20,6 +20,9 @@ enum WeightFiles {
         try SafetensorsFile(URL(fileURLWithPath: path))
     }
 
+    /// One torch archive.
+    static func openTorch(_ path: String) throws -> any TensorSource { try TorchSource(path) }
+
     /// The projector that was trained beside an adapter; nil when there is none.
     static func openTrainables(_ folder: String) throws -> (any TensorSource)? {
         let path = folder + "/non_lora_trainables.bin"
@@ -59,7 +62,7 @@ private struct TorchSource: TensorSource {
     let origin: String
     let prefix: String
     init(_ path: String, prefix: String = "") throws {
-        archive = try TorchArchive(path)
+        archive = try TorchArchive(URL(fileURLWithPath: path))
         (origin, self.prefix) = (path, prefix)
     }
     func describe(_ name: String) -> (shape: [Int], dtype: DType)? {
