@@ -4,10 +4,12 @@ ROOT := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
 SHELL := /bin/bash
 # Swift finds MLX and FFmpeg through pkg-config; bootstrap writes the files.
 SWIFT_ENV = cd "$(ROOT)" && export PKG_CONFIG_PATH="$$PWD/.deps/pkgconfig$${PKG_CONFIG_PATH:+:$$PKG_CONFIG_PATH}"
-# Release mode throughout: the C++ kernels are useless without optimisation, and one build then serves both programs and tests.
-SWIFT_FLAGS = -c release -Xswiftc -enable-testing
+# Release mode throughout: the C++ kernels are useless without optimisation. Tests reach into modules, which needs a flag;
+# programs are built with it too, and tests by `swift build` as well, because `swift test` compiles all modules anew for it.
+BUILD = swift build -c release -Xswiftc -enable-testing
 LYRA = .build/release/lyra
 MODEL ?= output/Lyra_Tiny
+FILTER ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test bench build clean bootstrap
@@ -19,19 +21,20 @@ help:
 	@echo 'make build   build the command line tool: .build/release/lyra'
 	@echo 'make clean   remove what was built and written (keeps .deps/, which bootstrap fills)'
 	@echo
-	@echo 'make demo MODEL=path/to/checkpoint uses a checkpoint of yours.'
+	@echo 'make demo MODEL=path/to/checkpoint   uses a checkpoint of yours'
+	@echo 'make test FILTER=OracleTests         runs the tests whose names match'
 
 bootstrap:
 	@"$(ROOT)/scripts/bootstrap"
 
 build: bootstrap
-	@$(SWIFT_ENV) && swift build $(SWIFT_FLAGS) --product lyra
+	@$(SWIFT_ENV) && $(BUILD) --product lyra
 
 demo: build
 	@$(SWIFT_ENV) && scripts/demo "$(MODEL)"
 
 test: bootstrap
-	@$(SWIFT_ENV) && swift test $(SWIFT_FLAGS)
+	@$(SWIFT_ENV) && $(BUILD) --build-tests && swift test -c release --skip-build --disable-xctest $(if $(FILTER),--filter '$(FILTER)')
 
 bench: build
 	@$(SWIFT_ENV) && $(LYRA) bench --preset mini

@@ -68,10 +68,6 @@ import Testing
             }
             #expect(!sound.isEmpty)
 
-            for try await event in conversation.reply(to: [.text("Tell me a long story.")]) {
-                if case .text = event { break }
-            }
-
             do {
                 _ = try await conversation.respond(to: [.image(.file("no-such-picture.png"))])
             } catch {
@@ -84,6 +80,10 @@ import Testing
             _ = try await conversation.respond(to: [.text("Hello")], options: options)
             note(trace.names.joined(separator: " "))
             #expect(trace.names.contains("logits"))
+
+            for try await event in conversation.reply(to: [.text("Tell me a long story.")]) {
+                if case .text = event { break }
+            }
         }
     }
 
@@ -95,12 +95,14 @@ import Testing
             options.extractor = ExtractorOptions(gap: 7, keepRate: 0.7)
             options.extractor = ExtractorOptions(gap: 2, keepRate: 0.5)  // of four layers
             options.maximumTokens = 4
-            options.speaks = true
             for try await event in conversation.reply(to: parts, options: options) {
-                if case .audio(let chunk) = event { play(chunk.samples, chunk.sampleRate) }
                 if case .evidence(let evidence) = event {
                     for medium in evidence.media { print(medium.kind, medium.keptShare) }
                 }
+            }
+            options.speaks = true
+            for try await event in conversation.reply(to: parts, options: options) {
+                if case .audio(let chunk) = event { play(chunk.samples, chunk.sampleRate) }
             }
         }
     }

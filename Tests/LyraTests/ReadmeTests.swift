@@ -43,7 +43,9 @@ import Testing
 
     @Test(arguments: try pages()) func linksLeadSomewhere(page: String) throws {
         let folder = Self.root.appendingPathComponent(page).deletingLastPathComponent()
-        for match in try Self.text(page).matches(of: /\]\(([^)#\s]+)[^)]*\)/) where !match.1.contains("://") {
+        // Every other piece between fences is code.
+        let prose = try Self.text(page).components(separatedBy: "```").enumerated().filter { $0.offset % 2 == 0 }.map(\.element)
+        for match in prose.joined().matches(of: /\]\(([^)#\s]+)[^)]*\)/) where !match.1.contains("://") {
             let target = folder.appendingPathComponent(String(match.1)).path
             #expect(FileManager.default.fileExists(atPath: target), "\(page) links to \(match.1), which does not exist")
         }
