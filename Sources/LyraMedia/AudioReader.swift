@@ -72,14 +72,24 @@ public final class AudioReader {
     /// The next samples, `maximumCount` unless the end is near; none at the end.
     /// - Throws: `MediaError.corrupt` when nothing at all could be decoded, `.notReadable` when reading breaks off.
     public func read(maximumCount: Int) throws(MediaError) -> [Float] {
-        guard maximumCount > 0, !ended else { return [] }
+        var samples: [Float] = []
+        while !ended, samples.count < maximumCount {
+            let piece = try readPiece(min(maximumCount - samples.count, Self.largestPiece))
+            if samples.isEmpty { samples = piece } else { samples += piece }
+        }
+        return samples
+    }
+
+    private static let largestPiece = 1 << 20
+
+    private func readPiece(_ count: Int) throws(MediaError) -> [Float] {
         let samples = try checked(source, "audio") { status in
-            [Float](unsafeUninitializedCapacity: maximumCount) { buffer, count in
-                count = max(0, Int(cff_audio_read(audio, buffer.baseAddress, Int64(maximumCount), &status)))
+            [Float](unsafeUninitializedCapacity: count) { buffer, filled in
+                filled = max(0, Int(cff_audio_read(audio, buffer.baseAddress, Int64(count), &status)))
             }
         }
         delivered += samples.count
-        if samples.count < maximumCount { try finish() }
+        if samples.count < count { try finish() }
         return samples
     }
 

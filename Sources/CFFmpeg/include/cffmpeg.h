@@ -27,8 +27,8 @@ typedef struct cff_status {
 
 const char *cff_status_message(const cff_status *status);
 
-/// Silences FFmpeg's own log, or lets it talk. Process-wide; call once.
-void cff_set_logging(bool enabled);
+/// Silences FFmpeg's own log, or lets it talk, and bounds each of its allocations. Process-wide; call once.
+void cff_configure(bool logging, size_t largest_allocation);
 
 // MARK: inputs
 
@@ -43,7 +43,6 @@ typedef struct cff_source {
 } cff_source;
 
 typedef struct cff_stream_info {
-    const char *format;     // container, e.g. "mov,mp4,m4a,3gp,3g2,mj2"
     const char *codec;      // e.g. "h264"
     double duration;        // seconds, 0 when unknown
     double promised;        // the same as the header says, where the file may be too short for it
