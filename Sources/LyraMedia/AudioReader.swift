@@ -10,7 +10,8 @@ public enum ChannelPolicy: Sendable {
 }
 
 /// Reads the sound of an audio or video file as mono samples in -1...1, piece by piece, so that a recording of hours
-/// needs no more memory than a short one. Not for use from several threads at once.
+/// needs no more memory than a short one. Other rates are resampled with the filter of libswresample that is nearest to
+/// the one the model was trained with (torchaudio's default). Not for use from several threads at once.
 public final class AudioReader {
     private let source: String
     private let input: OpaquePointer

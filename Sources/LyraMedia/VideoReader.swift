@@ -202,6 +202,7 @@ public final class VideoReader {
         }
         let shown = frame.oriented(orientation)
         // A stream may change its size on the way; all frames come in the first one's.
-        return shown.width == info.width && shown.height == info.height ? shown : shown.resized(width: info.width, height: info.height)
+        if shown.width == info.width && shown.height == info.height { return shown }
+        return shown.resized(width: info.width, height: info.height)
     }
 }

@@ -85,8 +85,9 @@ typedef struct cff_frame_time {
     bool key;  // decoding can start here
 } cff_frame_time;
 
-/// The frames of the selected stream from here on, in order of presentation, without decoding. Returns their number, or -1; `*times`
-/// is to be freed with cff_free. `*distinct`: each has a time stamp of its own. Leaves the input at its end: rewind.
+/// The frames of the selected stream from here on, in order of presentation, without decoding. Returns their number,
+/// or -1; `*times` is to be freed with cff_free. `*distinct`: each has a time stamp of its own. Leaves the input at its
+/// end: rewind.
 int64_t cff_input_scan(cff_input *input, int64_t limit, cff_frame_time **times, bool *distinct, cff_status *status);
 void cff_free(void *memory);
 
