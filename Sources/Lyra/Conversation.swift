@@ -44,6 +44,12 @@ public final class Conversation: Sendable {
         }
     }
 
+    /// Adds an exchange that took place elsewhere: what the user said and what was answered. Nothing is generated; the next
+    /// reply reads it all.
+    public func add(_ parts: [Part], answer: String, options: ReplyOptions = ReplyOptions()) async throws {
+        try await lyra.add(self, parts, answer: answer, options: options)
+    }
+
     /// The whole reply at once.
     public func respond(to parts: [Part], options: ReplyOptions = ReplyOptions()) async throws -> Reply {
         for try await event in reply(to: parts, options: options) {

@@ -38,6 +38,28 @@ extension Lyra {
     }
 }
 
+extension Lyra {
+    /// Adds a finished exchange to a conversation.
+    func add(_ conversation: Conversation, _ parts: [Part], answer: String, options: ReplyOptions) throws {
+        var state = conversations[conversation.id] ?? ConversationState(decoder: model.decoder.newState())
+        guard !state.isBusy else { throw MediaUseError.busy }
+        let before = state.savePoint
+        conversations[conversation.id] = nil
+        defer { conversations[conversation.id] = state }
+        do {
+            var turn = TurnRun(lyra: self, options: options) { _ in }
+            try turn.read(parts, system: conversation.system, &state)
+            state.ids += tokenizer.encode(answer, allowSpecial: false) + [try tokenizer.special("<|im_end|>")]
+            state.transcript.append(ChatMessage(.assistant, answer))
+            state.turns += 1
+            state.wasRebuilt = false
+        } catch {
+            state.restore(before)
+            throw error
+        }
+    }
+}
+
 extension ConversationState {
     /// Stands in for a conversation whose state is in use.
     init(busyFrom decoder: DecoderState) {
@@ -109,12 +131,21 @@ struct TurnRun {
     // MARK: Before the first token
 
     mutating func prepare(_ parts: [Part], system: String?, _ state: inout ConversationState) throws {
+        try read(parts, system: system, &state)
+        if options.trace != nil { traceInputs(state) }
+        try prefill(&state)
+        if options.speaks { voice = try Voice(model, trace: options.trace) }
+    }
+
+    private func report(_ stage: Stage, _ share: Double) throws {
+        try Task.checkCancellation()
+        send(.progress(stage: stage, fraction: share))
+    }
+
+    /// Encodes the turn's media and adds its ids.
+    mutating func read(_ parts: [Part], system: String?, _ state: inout ConversationState) throws {
         let compatible = lyra.options.isCompatible
-        let report: (Stage, Double) throws -> Void = { [send] stage, share in
-            try Task.checkCancellation()
-            send(.progress(stage: stage, fraction: share))
-        }
-        let encoder = MediaEncoder(model: model, isCompatible: compatible, trace: options.trace, report: report)
+        let encoder = MediaEncoder(model: model, isCompatible: compatible, trace: options.trace, report: { [self] in try report($0, $1) })
         let parts = compatible ? Part.readByTheRelease(parts) : parts
         try encode(parts, with: encoder, &state)
         timings = encoder.timings
@@ -122,9 +153,6 @@ struct TurnRun {
         adapter = compatible && state.turns > 0 ? nil : chosenAdapter(windows: state.windows)
         try reproject(&state, compatible: compatible)
         try appendPrompt(parts, system: system, &state)
-        if options.trace != nil { traceInputs(state) }
-        try prefill(&state, report: report)
-        if options.speaks { voice = try Voice(model, trace: options.trace) }
     }
 
     private func chosenAdapter(windows: Int) -> Adapter? {
@@ -199,7 +227,7 @@ struct TurnRun {
         state.ids += try template.encode([message], with: lyra.tokenizer).ids
     }
 
-    private mutating func prefill(_ state: inout ConversationState, report: (Stage, Double) throws -> Void) throws {
+    private mutating func prefill(_ state: inout ConversationState) throws {
         let began = clock.now
         let pending = Array(state.ids[state.cached...])
         // Media whose placeholders are covered by the caches are not needed again.
