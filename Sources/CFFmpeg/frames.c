@@ -38,6 +38,7 @@ static bool feed(cff_input *input, cff_status *status) {
 }
 
 int cff_input_next(cff_input *input, cff_status *status) {
+    if (!input->decoder) return cff_fail(status, CFF_IO, 0, "it could not be opened again"), -1;
     for (;;) {
         int result = avcodec_receive_frame(input->decoder, input->frame);
         if (result == 0) {
@@ -66,7 +67,7 @@ int64_t cff_input_timestamp(const cff_input *input) {
 }
 
 bool cff_input_seek(cff_input *input, int64_t timestamp) {
-    if (!input->reader.seekable) return false;
+    if (!input->reader.seekable || !input->decoder) return false;
     int result = avformat_seek_file(input->format, input->stream->index, INT64_MIN, timestamp, timestamp, 0);
     if (result < 0) return false;
     avcodec_flush_buffers(input->decoder);
@@ -85,6 +86,7 @@ int64_t cff_input_scan(cff_input *input, int64_t limit, cff_frame_time **times, 
     cff_frame_time *list = NULL;
     *times = NULL;
     *distinct = true;
+    if (!input->decoder) return cff_fail(status, CFF_IO, 0, "it could not be opened again"), -1;
     for (;;) {
         int result = av_read_frame(input->format, input->packet);
         if (result == AVERROR(EAGAIN)) continue;

@@ -73,8 +73,6 @@ cff_input *cff_input_open(const cff_source *source, const char *allowed, int64_t
 }
 
 bool cff_input_rewind(cff_input *input, cff_status *status) {
-    bool audio = input->decoder->codec_type == AVMEDIA_TYPE_AUDIO;
-    int threads = input->decoder->thread_count;
     avcodec_free_context(&input->decoder);
     avformat_close_input(&input->format);  // leaves the reader, which is ours
     input->stream = NULL;
@@ -83,7 +81,7 @@ bool cff_input_rewind(cff_input *input, cff_status *status) {
     if (!input->reader.seekable || avio_seek(input->reader.io, 0, SEEK_SET) < 0) {
         return cff_fail(status, CFF_IO, 0, "cannot go back to its start");
     }
-    return open_format(input, status) && cff_input_select(input, audio, threads, status);
+    return open_format(input, status) && cff_input_select(input, input->audio, input->threads, status);
 }
 
 void cff_input_close(cff_input *input) {
@@ -100,6 +98,8 @@ void cff_input_close(cff_input *input) {
 }
 
 bool cff_input_select(cff_input *input, bool audio, int threads, cff_status *status) {
+    input->audio = audio;
+    input->threads = threads;
     enum AVMediaType type = audio ? AVMEDIA_TYPE_AUDIO : AVMEDIA_TYPE_VIDEO;
     int index = av_find_best_stream(input->format, type, -1, -1, NULL, 0);
     if (index < 0 || (!audio && input->format->streams[index]->disposition & AV_DISPOSITION_ATTACHED_PIC)) {
@@ -176,8 +176,8 @@ static void limit_by_size(const cff_input *input, cff_stream_info *info) {
 }
 
 cff_stream_info cff_input_info(const cff_input *input) {
-    cff_stream_info info = {.format = input->format->iformat->name, .codec = "", .orientation = 1};
-    for (unsigned i = 0; i < input->format->nb_streams; i++) {
+    cff_stream_info info = {.codec = "", .orientation = 1};
+    for (unsigned i = 0; input->format && i < input->format->nb_streams; i++) {
         const AVCodecParameters *codec = input->format->streams[i]->codecpar;
         info.has_audio |= codec->codec_type == AVMEDIA_TYPE_AUDIO;
     }

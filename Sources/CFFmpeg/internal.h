@@ -31,9 +31,11 @@ struct cff_input {
     cff_reader reader;
     char *allowed, *name;
     int64_t max_pixels;
+    bool audio;
+    int threads;
     AVFormatContext *format;
     AVStream *stream;  // the selected one
-    AVCodecContext *decoder;
+    AVCodecContext *decoder;  // NULL until a stream is selected, and if going back to the start failed
     AVPacket *packet;
     AVFrame *frame;
     struct SwsContext *scaler;

@@ -23,7 +23,7 @@ static void chroma_row(const AVFrame *frame, int plane, int y, int across, int d
     int count = AV_CEIL_RSHIFT(frame->width, across), rows = AV_CEIL_RSHIFT(frame->height, down);
     const uint8_t *data = frame->data[plane];
     ptrdiff_t stride = frame->linesize[plane];
-    const uint8_t *near = data + (y >> down) * stride, *far = near;
+    const uint8_t *near = data + (y >> down) * stride;
     bool smooth = !across || count > 2;  // very narrow pictures are not filtered
     if (!across && !down) {
         memcpy(out, near, count);
@@ -39,7 +39,7 @@ static void chroma_row(const AVFrame *frame, int plane, int y, int across, int d
         return;
     }
     int other = (y >> 1) + (y & 1 ? 1 : -1);
-    far = data + av_clip(other, 0, rows - 1) * stride;
+    const uint8_t *far = data + av_clip(other, 0, rows - 1) * stride;
     if (across) {
         for (int i = 0; i < count; i++) sums[i] = 3 * near[i] + far[i];
         double_width(sums, count, 4, out);
@@ -49,14 +49,11 @@ static void chroma_row(const AVFrame *frame, int plane, int y, int across, int d
 }
 
 bool cff_jpeg_to_rgb(const AVFrame *frame, uint8_t *rgb) {
-    int across, down;
-    switch (frame->format) {
-    case AV_PIX_FMT_YUVJ444P: across = 0, down = 0; break;
-    case AV_PIX_FMT_YUVJ422P: across = 1, down = 0; break;
-    case AV_PIX_FMT_YUVJ440P: across = 0, down = 1; break;
-    case AV_PIX_FMT_YUVJ420P: across = 1, down = 1; break;
-    default: return false;
-    }
+    const AVPixFmtDescriptor *format = av_pix_fmt_desc_get(frame->format);
+    if (!format || format->nb_components != 3 || format->comp[0].depth != 8 || format->comp[1].plane != 1
+        || format->comp[2].plane != 2 || format->flags & AV_PIX_FMT_FLAG_RGB) return false;
+    int across = format->log2_chroma_w, down = format->log2_chroma_h;
+    if (across > 1 || down > 1) return false;
     int width = frame->width, count = AV_CEIL_RSHIFT(width, across);
     int *sums = av_malloc_array(count, sizeof *sums);
     uint8_t *chroma = av_malloc_array(2 * (size_t)count, 4);

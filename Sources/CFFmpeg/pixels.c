@@ -123,8 +123,13 @@ static bool scale_to_rgb(const AVFrame *frame, const AVPixFmtDescriptor *format,
     for (int y = 0; done == height && y < height; y++) {
         const uint8_t *line = rows + (size_t)y * stride;
         uint8_t *to = rgb + (size_t)y * width * 3;
-        if (!alpha) memcpy(to, line, (size_t)width * 3);
-        else for (int x = 0; x < width; x++) for (int c = 0; c < 3; c++) to[3 * x + c] = over_white(line[4 * x + c], line[4 * x + 3]);
+        if (!alpha) {
+            memcpy(to, line, (size_t)width * 3);
+            continue;
+        }
+        for (int x = 0; x < width; x++, line += 4, to += 3) {
+            for (int c = 0; c < 3; c++) to[c] = over_white(line[c], line[3]);
+        }
     }
     av_free(rows);
     return done == height || cff_fail(status, CFF_UNSUPPORTED, done, "pixel format %s", format->name);

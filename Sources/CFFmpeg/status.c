@@ -7,7 +7,10 @@
 
 const char *cff_status_message(const cff_status *status) { return status->message; }
 
-void cff_set_logging(bool enabled) { av_log_set_level(enabled ? AV_LOG_VERBOSE : AV_LOG_QUIET); }
+void cff_configure(bool logging, size_t largest_allocation) {
+    av_log_set_level(logging ? AV_LOG_VERBOSE : AV_LOG_QUIET);
+    av_max_alloc(largest_allocation);
+}
 
 void cff_free(void *memory) { av_free(memory); }
 
@@ -30,7 +33,6 @@ bool cff_fail(cff_status *status, cff_code code, int averror, const char *format
 cff_code cff_code_of(int averror) {
     switch (averror) {
     case AVERROR(ENOMEM): return CFF_MEMORY;
-    case AVERROR(EIO): return CFF_IO;
     case AVERROR_PATCHWELCOME:
     case AVERROR(ENOSYS):
     case AVERROR_DECODER_NOT_FOUND: return CFF_UNSUPPORTED;

@@ -3,6 +3,7 @@ import Foundation
 import LyraMedia
 import LyraModel
 import LyraText
+import Synchronization
 
 /// A conversation with an open ``Lyra``. Media of earlier turns stay in context, and so do the caches: a later turn costs
 /// only its own tokens.
@@ -10,6 +11,8 @@ public final class Conversation: Sendable {
     public let lyra: Lyra
     let id = UUID()
     let system: String?
+    /// The reply begun last. A cancelled one may still be winding down when the next begins.
+    private let latest = Mutex<Task<Void, Never>?>(nil)
 
     init(_ lyra: Lyra, system: String?) {
         self.lyra = lyra
@@ -25,8 +28,10 @@ public final class Conversation: Sendable {
     /// work; the conversation then goes on as if the turn had not been taken.
     public func reply(to parts: [Part], options: ReplyOptions = ReplyOptions()) -> AsyncThrowingStream<ReplyEvent, any Error> {
         AsyncThrowingStream { continuation in
+            let previous = latest.withLock { $0 }
             // The task holds the conversation, so its state outlives the reply.
             let task = Task {
+                if let previous, previous.isCancelled { await previous.value }
                 do {
                     try await self.lyra.reply(self, to: parts, options: options) { continuation.yield($0) }
                     continuation.finish()
@@ -34,6 +39,7 @@ public final class Conversation: Sendable {
                     continuation.finish(throwing: error)
                 }
             }
+            latest.withLock { $0 = task }
             continuation.onTermination = { _ in task.cancel() }
         }
     }

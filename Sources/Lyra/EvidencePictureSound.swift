@@ -85,7 +85,6 @@ struct SoundPanel {
             bars.add(Frame(x: frame.x + Double(i), y: frame.maxY - height, width: 1, height: height), colour)
         }
         bars.draw(&scene)
-        scene.shapes.append(.text("score", x: frame.x + 8, y: frame.y + 16, size: 12, Palette.muted))
     }
 
     /// Time marks under the panel and faint lines through it; returns the axis' lower end.

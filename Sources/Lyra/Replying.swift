@@ -216,6 +216,7 @@ struct TurnRun {
             try report(.prefill, $0)
         }
         hidden = result.hidden
+        eval(hidden)  // the time belongs here, not to the first token
         state.cached = state.ids.count
         state.turns += 1
         let duration = clock.now - began

@@ -7,8 +7,8 @@ public struct Waveform: Sendable, Equatable {
     public private(set) var duration: Double
     /// Largest absolute sample of each step, 0...1; `limit` steps at most.
     public private(set) var peaks: [Float] = []
-    /// Samples of one step: a power of two times the first.
-    private var step = 64
+    /// Samples of one step; doubles as the recording goes on.
+    private var step = 16
     private var pending: (peak: Float, count: Int) = (0, 0)
     private var samples = 0
     private let sampleRate: Double

@@ -11,18 +11,23 @@ struct LyraCommand: AsyncParsableCommand {
             Ask about pictures, video and sound, in writing or by voice, and get the answer as text and as speech. \
             Everything runs on this machine, on a checkpoint in the layout of the Lyra release.
 
+            The model is named with --model DIR, or once in the environment:
+              export LYRA_MODEL=~/models/Lyra_Mini_3B
+
             Examples:
-              lyra ask --model Lyra_Mini_3B --image menu.jpg --text "What is the cheapest dish?"
-              lyra ask --model Lyra_Mini_3B --image menu.jpg --speech question.mp3 --speak answer.wav
-              lyra transcribe --model Lyra_Mini_3B lecture.m4a --format srt > lecture.srt
-              lyra chat --model Lyra_Mini_3B
-              lyra inspect Lyra_Mini_3B
+              lyra ask --image menu.jpg --text "What is the cheapest dish?"
+              lyra ask --image menu.jpg --speech question.mp3 --speak answer.wav
+              lyra transcribe lecture.m4a --format srt > lecture.srt
+              lyra chat
+              lyra inspect ~/models/Lyra_Mini_3B
 
-            The model can also be named once, in the environment: export LYRA_MODEL=~/models/Lyra_Mini_3B
-
-            Text goes to standard output; messages and progress go to standard error.
-            Exit codes: 0 done, 1 failed, 64 wrong usage, 66 a model or input file is missing, 130 interrupted, \
-            141 the reader of the output is gone.
+            Text goes to standard output; messages and progress go to standard error. Exit codes:
+              0    done
+              1    failed
+              64   wrong usage
+              66   a model or an input file is missing
+              130  interrupted
+              141  nobody reads the output any more
             """,
         version: "0.1.0",
         subcommands: [

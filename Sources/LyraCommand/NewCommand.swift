@@ -47,9 +47,7 @@ struct NewCommand: AsyncParsableCommand {
     var directory: String
 
     @Option(
-        help: ArgumentHelp(
-            "Folder whose tokenizer files are copied.", discussion: "Otherwise a tokenizer of single bytes is made.",
-            valueName: "dir"))
+        help: ArgumentHelp("Folder whose tokenizer files are copied. Default: a tokenizer of single bytes.", valueName: "dir"))
     var tokenizer: String?
 
     @Option(help: "Element type of the weights.")
@@ -58,14 +56,12 @@ struct NewCommand: AsyncParsableCommand {
     func run() async throws {
         Log.start(verbose: false)
         if let tokenizer, !FileManager.default.fileExists(atPath: tokenizer) { throw MissingInput("no folder at \(tokenizer)") }
+        // Half a checkpoint is of no use; a folder with other things in it is left alone.
         let isNew = !FileManager.default.fileExists(atPath: directory)
-        do {
-            try Terminal.shared.write(try write() + "\n")
-        } catch {
-            // Half a checkpoint is of no use; a folder with other things in it is left alone.
-            if isNew { try? FileManager.default.removeItem(atPath: directory) }
-            throw error
-        }
+        if isNew { PartialFiles.shared.expectFolder(directory) }
+        let model = try write()
+        PartialFiles.shared.keepFolder(directory)
+        try Terminal.shared.write(model + "\n")
     }
 
     /// Returns the model's folder.

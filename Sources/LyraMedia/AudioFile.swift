@@ -12,7 +12,8 @@ public final class AudioFileWriter {
     /// - Throws: `MediaError`.
     public init(path: String, sampleRate: Int, format: AudioFormat? = nil, bitRate: Int? = nil) throws(MediaError) {
         guard let format = format ?? AudioFormat(path: path) else {
-            throw .invalidArgument("The name '\(path)' does not say which format to write; end it in .wav, .flac, .mp3, .opus or .pcm.")
+            throw .invalidArgument(
+                "The name '\(path)' does not say which format to write; end it in .wav, .flac, .mp3, .opus or .pcm.")
         }
         file = try AtomicFile(path)
         encoder = try AudioEncoder(

@@ -10,7 +10,8 @@ public enum ChannelPolicy: Sendable {
 }
 
 /// Reads the sound of an audio or video file as mono samples in -1...1, piece by piece, so that a recording of hours
-/// needs no more memory than a short one. Not for use from several threads at once.
+/// needs no more memory than a short one. Other rates are resampled with the filter of libswresample that is nearest to
+/// the one the model was trained with (torchaudio's default). Not for use from several threads at once.
 public final class AudioReader {
     private let source: String
     private let input: OpaquePointer
@@ -72,14 +73,24 @@ public final class AudioReader {
     /// The next samples, `maximumCount` unless the end is near; none at the end.
     /// - Throws: `MediaError.corrupt` when nothing at all could be decoded, `.notReadable` when reading breaks off.
     public func read(maximumCount: Int) throws(MediaError) -> [Float] {
-        guard maximumCount > 0, !ended else { return [] }
+        var samples: [Float] = []
+        while !ended, samples.count < maximumCount {
+            let piece = try readPiece(min(maximumCount - samples.count, Self.largestPiece))
+            if samples.isEmpty { samples = piece } else { samples += piece }
+        }
+        return samples
+    }
+
+    private static let largestPiece = 1 << 20
+
+    private func readPiece(_ count: Int) throws(MediaError) -> [Float] {
         let samples = try checked(source, "audio") { status in
-            [Float](unsafeUninitializedCapacity: maximumCount) { buffer, count in
-                count = max(0, Int(cff_audio_read(audio, buffer.baseAddress, Int64(maximumCount), &status)))
+            [Float](unsafeUninitializedCapacity: count) { buffer, filled in
+                filled = max(0, Int(cff_audio_read(audio, buffer.baseAddress, Int64(count), &status)))
             }
         }
         delivered += samples.count
-        if samples.count < maximumCount { try finish() }
+        if samples.count < count { try finish() }
         return samples
     }
 

@@ -43,7 +43,7 @@ public enum MediaError: Error, LocalizedError, Equatable, Sendable {
 
 /// Runs a call of the C interface and turns its status into an error about `source`.
 func checked<Result>(_ source: String, _ kind: String, _ body: (inout cff_status) -> Result) throws(MediaError) -> Result {
-    FFmpegLog.configure
+    FFmpeg.configured
     var status = cff_status()
     let result = body(&status)
     guard status.code != CFF_OK else { return result }
@@ -66,7 +66,8 @@ private func error(_ code: cff_code, _ message: String, source: String, kind: St
     }
 }
 
-/// FFmpeg writes to standard error by itself; it is silent here unless LYRA_FFMPEG_LOG is set.
-enum FFmpegLog {
-    static let configure: Void = cff_set_logging(ProcessInfo.processInfo.environment["LYRA_FFMPEG_LOG"] != nil)
+/// Settings of FFmpeg that hold for the whole process. It writes to standard error by itself; it is silent here unless
+/// LYRA_FFMPEG_LOG is set. No file gets more than 1 GiB in one piece, whatever its header claims.
+enum FFmpeg {
+    static let configured: Void = cff_configure(ProcessInfo.processInfo.environment["LYRA_FFMPEG_LOG"] != nil, 1 << 30)
 }

@@ -63,7 +63,9 @@ struct OpenSource {
         case .file(let path):
             descriptor = try openDescriptor(path)
             var info = stat()
-            guard fstat(descriptor, &info) == 0 else { throw closing(.notReadable(source: source.description, reason: systemReason())) }
+            guard fstat(descriptor, &info) == 0 else {
+                throw closing(.notReadable(source: source.description, reason: systemReason()))
+            }
             switch info.st_mode & S_IFMT {
             case S_IFREG:
                 // Standard input may be a file of which a part has been read.
@@ -84,7 +86,7 @@ struct OpenSource {
             // MP4 and its kin keep their table of contents at the end as often as not.
             let isMP4 = bytes.count >= 8 && bytes[4..<8].elementsEqual("ftyp".utf8)
             guard seeking || isMP4 else { return }
-            let file = try spool(descriptor, beginning: bytes, limit: limits.spooledBytes)
+            let file = try spool(descriptor, beginning: bytes, limit: limits.spooledBytes, source: source.description)
             close(descriptor)
             descriptor = file
             seekable = true
@@ -164,7 +166,7 @@ private func readBytes(_ descriptor: Int32, upTo limit: Int) throws -> [UInt8] {
     while all.count < limit {
         let room = min(limit - all.count, max(expected - all.count, 1 << 16))
         let chunk = try [UInt8](unsafeUninitializedCapacity: room) { buffer, count in
-            count = read(descriptor, buffer.baseAddress, room)
+            repeat { count = read(descriptor, buffer.baseAddress, room) } while count < 0 && errno == EINTR
             if count < 0 {
                 count = 0
                 throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO)
@@ -177,7 +179,7 @@ private func readBytes(_ descriptor: Int32, upTo limit: Int) throws -> [UInt8] {
 }
 
 /// Stores a stream in a nameless temporary file, which the system removes when it is closed.
-private func spool(_ descriptor: Int32, beginning: [UInt8], limit: Int) throws -> Int32 {
+private func spool(_ descriptor: Int32, beginning: [UInt8], limit: Int, source: String) throws -> Int32 {
     let template = FileManager.default.temporaryDirectory.appendingPathComponent("lyra-XXXXXX").path
     var path = Array(template.utf8CString)
     let file = mkstemp(&path)
@@ -188,7 +190,7 @@ private func spool(_ descriptor: Int32, beginning: [UInt8], limit: Int) throws -
         while !chunk.isEmpty {
             total += chunk.count
             guard total <= limit else {
-                throw MediaError.tooLarge(source: "standard input", reason: "more than \(limit >> 20) MB to store")
+                throw MediaError.tooLarge(source: source, reason: "more than \(limit >> 20) MB to store")
             }
             try writeBytes(chunk, to: file)
             chunk = try readBytes(descriptor, upTo: 1 << 20)

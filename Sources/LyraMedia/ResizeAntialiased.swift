@@ -31,17 +31,19 @@ extension RGBImage {
             pixels.withUnsafeBufferPointer { input in
                 ring.withUnsafeMutableBufferPointer { ring in
                     sums.withUnsafeMutableBufferPointer { sums in
+                        func line(_ row: Int) -> UnsafeMutableBufferPointer<Float> {
+                            UnsafeMutableBufferPointer(rebasing: ring[((row % rows.stride) * stride)...].prefix(stride))
+                        }
                         for y in 0..<newHeight {
                             let start = rows.starts[y], count = rows.counts[y]
                             while next < start + count {
-                                let place = UnsafeMutableBufferPointer(rebasing: ring[((next % rows.stride) * stride)...].prefix(stride))
-                                narrow(UnsafeBufferPointer(rebasing: input[(next * width * 3)...].prefix(width * 3)), columns, place)
+                                let row = input[(next * width * 3)...].prefix(width * 3)
+                                narrow(UnsafeBufferPointer(rebasing: row), columns, line(next))
                                 next += 1
                             }
                             sums.update(repeating: 0)
                             for i in 0..<count {
-                                let weight = rows.weights[y * rows.stride + i]
-                                let row = UnsafeMutableBufferPointer(rebasing: ring[(((start + i) % rows.stride) * stride)...].prefix(stride))
+                                let weight = rows.weights[y * rows.stride + i], row = line(start + i)
                                 for x in 0..<stride { sums[x] = fused(row[x], weight, sums[x]) }
                             }
                             for x in 0..<stride {

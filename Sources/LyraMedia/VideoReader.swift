@@ -34,6 +34,8 @@ public final class VideoReader {
     /// Number of the frame that the decoder delivers next.
     private var position = 0
     private var table: FrameTable?
+    /// Number of frames that can be decoded, as far as is known: fewer than promised once the end has come early.
+    private var available: Int
 
     /// Longest run of frames that is simply decoded, before it is worth listing them to jump.
     private static let patience = 48
@@ -54,6 +56,7 @@ public final class VideoReader {
             still = picture
             input = nil
             orientation = 1
+            available = 1
             info = VideoInfo(
                 width: picture.width, height: picture.height, frameCount: 1, frameRate: 0, duration: 0, hasAudio: false,
                 codec: format.rawValue)
@@ -83,10 +86,12 @@ public final class VideoReader {
             let turned = raw.orientation >= 5
             info = VideoInfo(
                 width: turned ? height : width, height: turned ? width : height, frameCount: frames,
-                frameRate: raw.frame_rate, duration: raw.duration > 0 ? raw.duration : Double(frames) / max(raw.frame_rate, 1),
+                frameRate: raw.frame_rate,
+                duration: raw.duration > 0 ? raw.duration : raw.frame_rate > 0 ? Double(frames) / raw.frame_rate : 0,
                 hasAudio: raw.has_audio, codec: String(cString: raw.codec))
             orientation = Int(raw.orientation)
             table = counted
+            available = frames
         } catch {
             cff_input_close(input)
             throw error
@@ -121,31 +126,35 @@ public final class VideoReader {
         if let still { return try indices.map { _ in try transform(still) } }
         var results: [Result] = []
         results.reserveCapacity(indices.count)
-        var held: RGBImage?
-        for (number, index) in indices.enumerated() {
-            if number > 0, indices[number - 1] == index, let last = results.last {
+        var delivered = -1  // number of the frame in the last result
+        for index in indices {
+            let number = try index == delivered ? index : reach(index)
+            if number == delivered, let last = results.last {
                 results.append(last)
-                continue
-            }
-            if try advance(to: index) {
-                let frame = try currentFrame()
-                held = frame
-                results.append(try transform(frame))
-            } else if let held {
-                results.append(try transform(held))
-            } else if let last = try lastFrame(before: index) {
-                held = last
-                results.append(try transform(last))
             } else {
-                let progress = cff_input_progress(input)
-                throw MediaError.corrupt(
-                    source: source, reason: "no frame could be decoded (\(info.codec))",
-                    position: progress.first_bad_seconds >= 0 ? progress.first_bad_seconds : nil)
+                results.append(try transform(try currentFrame()))
+                delivered = number
             }
         }
-        let damage = damageReport(cff_input_progress(input), decoded: 0, expected: nil)
-        warning = warning ?? damage
+        if warning == nil { warning = damageReport(cff_input_progress(input), decoded: 0, expected: nil) }
         return results
+    }
+
+    /// Makes a frame the decoder's current one: that of the number, or the last one if the video ends before.
+    /// - Returns: its number.
+    private func reach(_ index: Int) throws(MediaError) -> Int {
+        let wanted = min(index, available - 1)
+        if wanted == position - 1 { return wanted }
+        if try advance(to: wanted) { return wanted }
+        let last = position - 1
+        try rewind()
+        guard last >= 0, try advance(to: last) else {
+            let bad = cff_input_progress(input).first_bad_seconds
+            throw .corrupt(source: source, reason: "no frame could be decoded (\(info.codec))", position: bad >= 0 ? bad : nil)
+        }
+        available = last + 1
+        warning = "the video ends after \(available) of \(info.frameCount) frames"
+        return last
     }
 
     /// Decodes until the frame of that number is the current one. False if the video ends before.
@@ -185,18 +194,6 @@ public final class VideoReader {
         table.number(at: cff_input_timestamp(input))
     }
 
-    /// For a video that is shorter than it says: its last frame that can be had.
-    private func lastFrame(before index: Int) throws(MediaError) -> RGBImage? {
-        warning = "the video ends before frame \(index) of \(info.frameCount)"
-        try rewind()
-        var last: RGBImage?
-        while position < index, try decode() {
-            last = try currentFrame()
-            position += 1
-        }
-        return last
-    }
-
     private func currentFrame() throws(MediaError) -> RGBImage {
         let width = Int(cff_input_frame_width(input)), height = Int(cff_input_frame_height(input))
         try limits.check(width: width, height: height, source: source)
@@ -205,48 +202,7 @@ public final class VideoReader {
         }
         let shown = frame.oriented(orientation)
         // A stream may change its size on the way; all frames come in the first one's.
-        return shown.width == info.width && shown.height == info.height ? shown : shown.resized(width: info.width, height: info.height)
-    }
-}
-
-/// Time stamps of all frames in order of presentation, and where decoding can start.
-struct FrameTable {
-    let timestamps: [Int64]
-    private let keys: [Int]  // numbers of key frames
-    let canSeek: Bool
-    var count: Int { timestamps.count }
-
-    /// Reads through the file without decoding; it must be rewound afterwards.
-    init(scanning input: OpaquePointer?, limit: Int, source: String) throws(MediaError) {
-        var times: UnsafeMutablePointer<cff_frame_time>?
-        var distinct = false
-        let count = try checked(source, "video") { cff_input_scan(input, Int64(limit), &times, &distinct, &$0) }
-        defer { cff_free(times) }
-        let list = UnsafeBufferPointer(start: times, count: max(0, Int(count)))
-        timestamps = list.map(\.timestamp)
-        keys = list.indices.filter { list[$0].key }
-        canSeek = distinct
-    }
-
-    /// The last key frame at or before a frame.
-    func key(before index: Int) -> Int? {
-        let after = partition(keys.count) { keys[$0] > index }
-        return after > 0 ? keys[after - 1] : nil
-    }
-
-    /// The frame with a time stamp.
-    func number(at timestamp: Int64) -> Int? {
-        let place = partition(count) { timestamps[$0] >= timestamp }
-        return place < count && timestamps[place] == timestamp ? place : nil
-    }
-
-    /// First number below `count` for which the condition holds, which it does for all after it.
-    private func partition(_ count: Int, _ holds: (Int) -> Bool) -> Int {
-        var low = 0, high = count
-        while low < high {
-            let middle = (low + high) / 2
-            if holds(middle) { high = middle } else { low = middle + 1 }
-        }
-        return low
+        if shown.width == info.width && shown.height == info.height { return shown }
+        return shown.resized(width: info.width, height: info.height)
     }
 }

@@ -19,8 +19,9 @@ import Testing
                 + "--max-tokens 9 --temperature 0.5 --top-p 0.9 --top-k 40 --seed 3 --extract 4,0.7 --max-frames 8 --precision f32 "
                 + "--adapter long_speech --compat --json --trace t.safetensors --evidence e.svg --vision-tower V --speech-tower S "
                 + "--vocoder G --verbose")
-        #expect(ask.image == ["a.png", "b.jpg"])
-        #expect(ask.videoAudio)
+        #expect(ask.question.image == ["a.png", "b.jpg"])
+        #expect(ask.question.videoAudio)
+        #expect((ask.output.speak, ask.output.trace, ask.output.evidence, ask.output.json) == ("out.mp3", "t.safetensors", "e.svg", true))
         #expect(ask.reply.extract == ExtractArgument(argument: "4,0.7"))
         #expect(ask.reply.adapter == .longSpeech)
         #expect(ask.model.precision == .f32)

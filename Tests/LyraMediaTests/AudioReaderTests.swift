@@ -107,6 +107,7 @@ struct AudioReaderTests {
             size = size * 3 % 4001 + 1
         }
         #expect(pieces == whole)
+        #expect(try AudioReader(.bytes(file)).read(maximumCount: .max) == whole)
         #expect(try reader.read(maximumCount: 10).isEmpty)
     }
 

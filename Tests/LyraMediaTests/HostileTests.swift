@@ -29,7 +29,9 @@ struct HostileTests {
         }
         let absent = MediaSource.file(folder.path("absent.wav"))
         #expect(throws: MediaError.notFound(path: folder.path("absent.wav"))) { try AudioReader(absent) }
-        #expect { try AudioReader(.file(folder.url.path)) } throws: { if case MediaError.notReadable = $0 { true } else { false } }
+        #expect { try AudioReader(.file(folder.url.path)) } throws: {
+            if case MediaError.notReadable = $0 { true } else { false }
+        }
         let message = MediaError.notFound(path: "a.wav").localizedDescription
         #expect(message.contains("a.wav") && message.contains("Check"))
     }
@@ -53,7 +55,8 @@ struct HostileTests {
     @Test func earlyEndIsTold() throws {
         // Sun's AU: offset, size, 16-bit, rate, channels.
         func au(claimed: Int) -> [UInt8] {
-            bytes(text(".snd"), big(24, 4), big(claimed, 4), big(3, 4), big(16_000, 4), big(1, 4), [UInt8](repeating: 1, count: 32_000))
+            let samples = [UInt8](repeating: 1, count: 32_000)
+            return bytes(text(".snd"), big(24, 4), big(claimed, 4), big(3, 4), big(16_000, 4), big(1, 4), samples)
         }
         let short = try AudioReader(.bytes(au(claimed: 320_000)))
         #expect(try #require(short.estimatedDuration) < 1.1)
@@ -99,7 +102,9 @@ struct HostileTests {
             for cut in [0.02, 0.1, 0.5, 0.9, 0.99] { _ = tryEverything(Array(file.prefix(Int(Double(file.count) * cut)))) }
             for _ in 0..<12 {
                 var damaged = file
-                for _ in 0..<10 { damaged[Int.random(in: 0..<min(file.count, 3000), using: &random)] = UInt8.random(in: 0...255, using: &random) }
+                for _ in 0..<10 {
+                    damaged[Int.random(in: 0..<min(file.count, 3000), using: &random)] = .random(in: 0...255, using: &random)
+                }
                 _ = tryEverything(damaged)
             }
         }
@@ -153,7 +158,8 @@ struct HostileTests {
     /// Compressed comments of a PNG must not be inflated.
     @Test func commentsAreLeftOut() throws {
         let bomb = text("profile\0\0") + TestPNG.stored([UInt8](repeating: 0, count: 1000))
-        let file = TestPNG.file(width: 1, height: 1, colour: 2, depth: 8, rows: [[1, 2, 3]], chunks: [("iCCP", bomb), ("zTXt", bomb)])
+        let chunks = [("iCCP", bomb), ("zTXt", bomb)]
+        let file = TestPNG.file(width: 1, height: 1, colour: 2, depth: 8, rows: [[1, 2, 3]], chunks: chunks)
         #expect(try ImageReader.read(.bytes(file)).pixels == [1, 2, 3])
     }
 }

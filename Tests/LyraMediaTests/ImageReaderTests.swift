@@ -15,7 +15,8 @@ struct ImageReaderTests {
     }
 
     @Test func sixteenBits() throws {
-        let colour = try read(TestPNG.file(width: 1, height: 2, colour: 2, depth: 16, rows: [[255, 255, 128, 127, 0, 255], [1, 0, 2, 1, 3, 2]]))
+        let rows: [[UInt8]] = [[255, 255, 128, 127, 0, 255], [1, 0, 2, 1, 3, 2]]
+        let colour = try read(TestPNG.file(width: 1, height: 2, colour: 2, depth: 16, rows: rows))
         #expect(colour.pixels == [255, 128, 0, 1, 2, 3])
         let grey = try read(TestPNG.file(width: 3, height: 1, colour: 0, depth: 16, rows: [[0, 200, 77, 3, 255, 255]]))
         #expect(grey.pixels == [0, 0, 0, 77, 77, 77, 255, 255, 255])
@@ -31,7 +32,8 @@ struct ImageReaderTests {
             == [255, 255, 255, 0, 0, 0, 255, 255, 255])
         #expect(try read(TestPNG.file(width: 4, height: 1, colour: 0, depth: 2, rows: [[0b00_01_10_11]])).pixels.enumerated()
             .filter { $0.offset % 3 == 0 }.map(\.element) == [0, 85, 170, 255])
-        #expect(try read(TestPNG.file(width: 2, height: 1, colour: 0, depth: 4, rows: [[0x5F]])).pixels == [85, 85, 85, 255, 255, 255])
+        #expect(try read(TestPNG.file(width: 2, height: 1, colour: 0, depth: 4, rows: [[0x5F]])).pixels
+            == [85, 85, 85, 255, 255, 255])
     }
 
     @Test func palette() throws {

@@ -38,6 +38,18 @@ struct VideoReaderTests {
         #expect((37...38).contains(video.info.frameCount) && (36...37).contains(number(frames[1])))
     }
 
+    /// The table of contents promises more than there is.
+    @Test(.enabled(if: Shared.hasData, Shared.missing))
+    func tableWithoutFrames() throws {
+        let file = try readBytes(Shared.path("data/video/Trump.mp4"))
+        let short = try VideoReader(.bytes(Array(file.prefix(file.count / 10))))
+        #expect(short.info.frameCount == 583)
+        let frames = try short.frames(at: [0, 500, 582])
+        #expect(frames[1] == frames[2] && frames[1] != frames[0])
+        #expect(short.warning?.contains("of 583 frames") == true)
+        #expect(try short.frames(at: [0, 582]) == [frames[0], frames[1]])
+    }
+
     static let files: [(name: String, width: Int, height: Int, frames: Int, rate: Double, codec: String, audio: Bool)] = [
         ("movement.mp4", 360, 480, 103, 24, "h264", true),
         ("movement.mov", 360, 480, 103, 24, "h264", true),  // stored as 480 x 360, to be turned

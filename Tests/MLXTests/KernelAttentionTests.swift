@@ -50,8 +50,7 @@ extension KernelTests {
             }
         }
 
-        @Test(arguments: cases.filter { $0.keys < 100 && $0.width < 64 }, [DType.float32, .bfloat16])
-        func gradientsMatchDifferences(c: Case, type: DType) {
+        @Test(arguments: cases, [DType.float32, .bfloat16]) func gradientsMatchLoops(c: Case, type: DType) {
             forEachInstructionSet { isa in
                 var numbers = Numbers(19)
                 let arguments = [
@@ -61,9 +60,78 @@ extension KernelTests {
                 let actual = gradients(arguments, upstream: upstream) {
                     Kernel.attention($0[0], $0[1], $0[2], scale: c.scale, causal: c.causal)
                 }
-                let expected = Reference.gradients(arguments.map(doubles), upstream: doubles(upstream), c.reference)
+                let v = arguments.map(doubles)
+                let expected = Reference.attentionGradients(
+                    v[0], v[1], v[2], upstream: doubles(upstream), batch: c.batch, queries: c.queries, keys: c.keys,
+                    heads: c.heads, kvHeads: c.kvHeads, width: c.width, scale: Double(c.scale), causal: c.causal)
                 for (part, (a, e)) in zip(actual, expected).enumerated() {
-                    expectClose(a, e, type == .float32 ? 5e-6 : 0.01, "\(isa) \(type) \(part)")
+                    // bfloat16 rounds weights and slopes before they are multiplied, and the result itself.
+                    expectClose(a, e.map { Float($0) }, type == .float32 ? 3e-6 : 0.01, "\(isa) \(type) \(part)")
+                }
+            }
+        }
+
+        @Test func gradientFormulaMatchesDifferences() {
+            let c = Case(batch: 2, queries: 3, keys: 5, heads: 4, kvHeads: 2, width: 3, causal: true)
+            var numbers = Numbers(23)
+            let v = [c.q, c.kv, c.kv].map { shape in numbers(shape.reduce(1, *)).map(Double.init) }
+            let upstream = numbers(v[0].count).map(Double.init)
+            let expected = Reference.gradients(v, upstream: upstream, c.reference)
+            let actual = Reference.attentionGradients(
+                v[0], v[1], v[2], upstream: upstream, batch: 2, queries: 3, keys: 5, heads: 4, kvHeads: 2, width: 3,
+                scale: Double(c.scale), causal: true)
+            for (a, e) in zip(actual, expected) { expectClose(a.map { Float($0) }, e, 1e-7) }
+        }
+
+        @Test(arguments: [(1, 1, 1, 1, 4), (3, 65, 2, 2, 24), (8, 1100, 6, 2, 64), (19, 130, 4, 1, 128)])
+        func scoresMatchLoops(queries: Int, keys: Int, heads: Int, kvHeads: Int, width: Int) {
+            forEachInstructionSet { isa in
+                for type in [DType.float32, .bfloat16] {
+                    var numbers = Numbers(29)
+                    let q = numbers.array([queries, heads, width], type, scale: 3)
+                    let k = numbers.array([keys, kvHeads, width], type)
+                    let scale = 1 / Float(width).squareRoot()
+                    let expected = Reference.attentionScores(
+                        doubles(q), doubles(k), queries: queries, keys: keys, heads: heads, kvHeads: kvHeads, width: width,
+                        scale: Double(scale))
+                    let y = Kernel.attentionScores(q, k, scale: scale)
+                    #expect(y.shape == [keys] && y.dtype == .float32)
+                    // Products of bfloat16 are exact in float32, so the type makes no difference.
+                    let norm = Float(keys)  // the average score becomes 1
+                    expectClose(floats(y).map { $0 * norm }, expected.map { Float($0) * norm }, 2e-6, "\(isa) \(type)")
+                    #expect(abs(floats(y).reduce(0, +) - 1) < 1e-5)
+                }
+            }
+        }
+
+        @Test func readsSlicesInPlace() {
+            // Keys and values as the halves of one buffer [B, S, 2, Hkv, D], queries from a fused [B, L, 3, H, D].
+            forEachInstructionSet { isa in
+                for type in [DType.float32, .bfloat16] {
+                    var numbers = Numbers(31)
+                    let cache = numbers.array([2, 90, 2, 2, 24], type), fused = numbers.array([2, 40, 3, 4, 24], type)
+                    let q = slice(fused, axis: 2, 1), k = slice(cache, axis: 2, 0), v = slice(cache, axis: 2, 1)
+                    let c = Case(batch: 2, queries: 40, keys: 90, heads: 4, kvHeads: 2, width: 24, causal: true)
+                    let expected = c.reference([q, k, v].map(doubles))
+                    let y = Kernel.attention(q, k, v, scale: c.scale, causal: true)
+                    expectClose(floats(y), expected.map { Float($0) }, type == .float32 ? 2e-6 : 0.008, isa)
+                }
+            }
+        }
+
+        @Test func infinitiesAndNaNsPassThrough() {
+            forEachInstructionSet { isa in
+                for type in [DType.float32, .bfloat16] {
+                    var numbers = Numbers(37)
+                    var values = numbers(70 * 8)
+                    values[3] = .nan
+                    values[20] = .infinity
+                    let bad = array(values, [1, 70, 1, 8], type), good = numbers.array([1, 70, 1, 8], type)
+                    for (q, k, v) in [(bad, good, good), (good, bad, good), (good, good, bad)] {
+                        let y = floats(Kernel.attention(q, k, v, scale: 1, causal: false))
+                        #expect(y.count == 560 && y[3].isNaN, "\(isa)")
+                    }
+                    #expect(floats(Kernel.attentionScores(array(Array(values[0..<16]), [2, 1, 8], type), array(values, [70, 1, 8], type), scale: 1)).count == 70)
                 }
             }
         }

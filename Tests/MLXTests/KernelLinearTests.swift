@@ -100,6 +100,18 @@ extension KernelTests {
             }
         }
 
+        @Test func mlxMultipliesThroughOneDNN() {
+            var numbers = Numbers(5)
+            let (m, n, k) = (33, 20, 47)
+            let a = numbers.array([m, k]), b = numbers.array([k, n])
+            let before = cmlx_kernel_blas_calls()
+            let y = floats(MLXArray.make { cmlx_kernel_test_plain_matmul(a.handle, b.handle, $0) })
+            #expect(cmlx_kernel_blas_calls() > before)
+            let (x, z) = (doubles(a), doubles(b))
+            let expected = (0..<m * n).map { i in Float((0..<k).reduce(0.0) { $0 + x[i / n * k + $1] * z[$1 * n + i % n] }) }
+            expectClose(y, expected, 2e-6)
+        }
+
         @Test func infinitiesAndNaNsPassThrough() {
             forEachInstructionSet { isa in
                 for m in [1, 12] {

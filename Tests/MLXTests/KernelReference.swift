@@ -81,6 +81,55 @@ enum Reference {
         return y
     }
 
+    /// Gradients of ``attention`` with respect to q, k and v.
+    static func attentionGradients(
+        _ q: [Double], _ k: [Double], _ v: [Double], upstream: [Double], batch: Int, queries: Int, keys: Int, heads: Int,
+        kvHeads: Int, width: Int, scale: Double, causal: Bool
+    ) -> [[Double]] {
+        var dq = q.map { _ in 0.0 }, dk = k.map { _ in 0.0 }, dv = v.map { _ in 0.0 }
+        for b in 0..<batch {
+            for i in 0..<queries {
+                for h in 0..<heads {
+                    let at = ((b * queries + i) * heads + h) * width
+                    let visible = causal ? i + keys - queries + 1 : keys
+                    func row(_ j: Int) -> Int { ((b * keys + j) * kvHeads + h * kvHeads / heads) * width }
+                    func dot(_ x: [Double], _ y: [Double], _ j: Int) -> Double {
+                        (0..<width).reduce(0.0) { $0 + x[at + $1] * y[row(j) + $1] }
+                    }
+                    let scores = (0..<visible).map { dot(q, k, $0) * scale }
+                    let top = scores.max() ?? 0, weights = scores.map { exp($0 - top) }, total = weights.reduce(0, +)
+                    let gains = (0..<visible).map { dot(upstream, v, $0) }
+                    let mean = zip(weights, gains).reduce(0) { $0 + $1.0 * $1.1 } / total
+                    for j in 0..<visible {
+                        let weight = weights[j] / total, slope = weight * (gains[j] - mean) * scale
+                        for d in 0..<width {
+                            dv[row(j) + d] += weight * upstream[at + d]
+                            dq[at + d] += slope * k[row(j) + d]
+                            dk[row(j) + d] += slope * q[at + d]
+                        }
+                    }
+                }
+            }
+        }
+        return [dq, dk, dv]
+    }
+
+    /// softmax(scale q kᵀ) averaged over heads and queries; q [Lq, Hq, D], k [S, Hkv, D].
+    static func attentionScores(
+        _ q: [Double], _ k: [Double], queries: Int, keys: Int, heads: Int, kvHeads: Int, width: Int, scale: Double
+    ) -> [Double] {
+        var result = [Double](repeating: 0, count: keys)
+        for row in 0..<queries * heads {
+            let kvHead = row % heads * kvHeads / heads
+            let scores = (0..<keys).map { j in
+                (0..<width).reduce(0.0) { $0 + q[row * width + $1] * k[(j * kvHeads + kvHead) * width + $1] } * scale
+            }
+            let top = scores.max() ?? 0, weights = scores.map { exp($0 - top) }, total = weights.reduce(0, +)
+            for j in 0..<keys { result[j] += weights[j] / total / Double(queries * heads) }
+        }
+        return result
+    }
+
     /// Convolution of x [N, L, Cin] with w [Cout, Cin, k]: [N, Lout, Cout].
     static func conv1d(
         _ x: [Double], _ w: [Double], _ b: [Double]?, batch: Int, length: Int, input: Int, output: Int, kernel: Int,

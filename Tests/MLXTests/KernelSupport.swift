@@ -96,3 +96,8 @@ func gradients(
     }
     return outputs.map { floats(MLXArray(owning: $0!)) }
 }
+
+/// The part at `index` of `axis`, as a view of the same memory.
+func slice(_ array: MLXArray, axis: Int, _ index: Int) -> MLXArray {
+    .make { cmlx_kernel_test_slice(array.handle, Int32(axis), Int32(index), $0) }
+}

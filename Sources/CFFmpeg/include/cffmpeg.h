@@ -27,8 +27,8 @@ typedef struct cff_status {
 
 const char *cff_status_message(const cff_status *status);
 
-/// Silences FFmpeg's own log, or lets it talk. Process-wide; call once.
-void cff_set_logging(bool enabled);
+/// Silences FFmpeg's own log, or lets it talk, and bounds each of its allocations. Process-wide; call once.
+void cff_configure(bool logging, size_t largest_allocation);
 
 // MARK: inputs
 
@@ -43,7 +43,6 @@ typedef struct cff_source {
 } cff_source;
 
 typedef struct cff_stream_info {
-    const char *format;     // container, e.g. "mov,mp4,m4a,3gp,3g2,mj2"
     const char *codec;      // e.g. "h264"
     double duration;        // seconds, 0 when unknown
     double promised;        // the same as the header says, where the file may be too short for it
@@ -86,8 +85,9 @@ typedef struct cff_frame_time {
     bool key;  // decoding can start here
 } cff_frame_time;
 
-/// The frames of the selected stream from here on, in order of presentation, without decoding. Returns their number, or -1; `*times`
-/// is to be freed with cff_free. `*distinct`: each has a time stamp of its own. Leaves the input at its end: rewind.
+/// The frames of the selected stream from here on, in order of presentation, without decoding. Returns their number,
+/// or -1; `*times` is to be freed with cff_free. `*distinct`: each has a time stamp of its own. Leaves the input at its
+/// end: rewind.
 int64_t cff_input_scan(cff_input *input, int64_t limit, cff_frame_time **times, bool *distinct, cff_status *status);
 void cff_free(void *memory);
 

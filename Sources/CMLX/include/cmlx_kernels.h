@@ -55,10 +55,21 @@ int cmlx_kernel_convert(cmlx_array x, cmlx_dtype output, cmlx_array *out);
 /// variable LYRA_ISA (portable, avx2, avx512, avx512bf16) and, for tests, by the second function.
 int cmlx_kernel_isa(void);
 void cmlx_kernel_limit_isa(int level);
+/// Bytes a second, in 10^9, that all threads together read from a buffer of this size; 0 where memory is lacking.
+double cmlx_bench_read_bandwidth(size_t bytes);
+/// Floating-point operations a second, in 10^9, of a product [rows, depth] x [columns, depth]^T of float32 or bfloat16.
+double cmlx_bench_matmul(cmlx_dtype type, int rows, int columns, int depth);
+
+/// How often MLX has multiplied float32 matrices through our cblas_sgemm: zero if the library's own was linked first.
+int64_t cmlx_kernel_blas_calls(void);
+/// For tests: MLX's own product.
+int cmlx_kernel_test_plain_matmul(cmlx_array a, cmlx_array b, cmlx_array *out);
 /// For tests: gradients of sum(upstream * function(inputs)) with respect to each input.
 int cmlx_kernel_test_vjp(int (*function)(void *context, const cmlx_array *inputs, size_t count, cmlx_array *out),
                          void *context, const cmlx_array *inputs, size_t count, cmlx_array upstream,
                          cmlx_array *gradients);
+/// For tests: the part at `index` of an axis, as a view.
+int cmlx_kernel_test_slice(cmlx_array array, int axis, int index, cmlx_array *out);
 
 #ifdef __cplusplus
 }

@@ -79,14 +79,19 @@ ALWAYS_INLINE inline void run_block(const AttentionShape &shape, const tiles::Ro
                                     int64_t first, int64_t count, int64_t begin, int64_t end, const Workspace<M> &w,
                                     const Partial &out) {
     const int64_t units = M::units(shape.width), padded = w.padded;
-    tiles::gather<M>(q, first, count, shape.width, w.row_units, w.queries);
+    tiles::with_row_type(q, [&](auto type) ALWAYS_INLINE {
+        tiles::gather<M, decltype(type)>(q, first, count, shape.width, w.row_units, w.queries);
+    });
     std::memset(out.sums, 0, size_t(count * padded) * sizeof(float));
     for (int64_t r = 0; r < count; r++) out.highest[r] = -INFINITY, w.totals[r] = f32{};
     end = std::min(end, shape.visible(first + count - 1));
     for (int64_t at = begin; at < end; at += tile) {
         const int64_t keys = std::min(tile, end - at);
-        tiles::pack_transposed<M>(k, at, keys, tile, shape.width, w.keys);
-        tiles::pack_natural<M>(v, at, keys, tile, shape.width, w.values);
+        tiles::with_row_type(k, [&](auto type) ALWAYS_INLINE {
+            using T = decltype(type);
+            tiles::pack_transposed<M, T>(tiles::Lines<tile>(k, at, keys), shape.width, w.keys);
+            tiles::pack_natural<M, T>(tiles::Lines<tile>(v, at, keys), shape.width, w.values);
+        });
         tiles::for_row_blocks<M>(count, [&](auto rows, int64_t r) ALWAYS_INLINE {
             constexpr int R = decltype(rows)::value;
             int64_t limits[R];

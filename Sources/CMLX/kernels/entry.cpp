@@ -2,6 +2,7 @@
 #include <cmath>
 #include "attention.hpp"
 #include "composed.hpp"
+#include "convolution.hpp"
 #include "elementwise.hpp"
 #include "linear.hpp"
 #include "norm.hpp"
@@ -64,8 +65,9 @@ int cmlx_kernel_attention(cmlx_array q, cmlx_array k, cmlx_array v, float scale,
     return produce(out, [&] {
         const auto &Q = q->value, &K = k->value, &V = v->value;
         require(Q.ndim() == 4 && K.ndim() == 4 && K.shape() == V.shape() && Q.shape(0) == K.shape(0) &&
-                    Q.shape(3) == K.shape(3) && K.shape(2) > 0 && Q.shape(2) % K.shape(2) == 0 && K.shape(1) > 0,
-                "attention: q [B, L, Hq, D], k and v [B, S, Hkv, D], Hkv divides Hq; got", {&Q, &K, &V});
+                    Q.shape(3) == K.shape(3) && K.shape(2) > 0 && Q.shape(2) % K.shape(2) == 0 && K.shape(1) > 0 && Q.shape(3) <= 512 &&
+                    K.dtype() == V.dtype(),
+                "attention: q [B, L, Hq, D], k and v [B, S, Hkv, D] of one type, Hkv divides Hq, D <= 512; got", {&Q, &K, &V});
         require(!causal || Q.shape(1) <= K.shape(1), "attention: causal with more queries than keys:", {&Q, &K});
         return attention(Q, K, V, scale, causal, stream());
     });
@@ -75,9 +77,9 @@ int cmlx_kernel_attention_scores(cmlx_array q, cmlx_array k, float scale, cmlx_a
     return produce(out, [&] {
         const auto &Q = q->value, &K = k->value;
         require(Q.ndim() == 3 && K.ndim() == 3 && Q.shape(2) == K.shape(2) && K.shape(1) > 0 &&
-                    Q.shape(1) % K.shape(1) == 0 && K.shape(0) > 0,
-                "attentionScores: q [Lq, Hq, D], k [S, Hkv, D], Hkv divides Hq; got", {&Q, &K});
-        return composed::attention_scores(Q, K, scale, stream());
+                    Q.shape(1) % K.shape(1) == 0 && K.shape(0) > 0 && Q.shape(0) > 0 && Q.shape(2) <= 512,
+                "attentionScores: q [Lq, Hq, D], k [S, Hkv, D], Hkv divides Hq, D <= 512; got", {&Q, &K});
+        return attention_scores(Q, K, scale, stream());
     });
 }
 
@@ -127,9 +129,11 @@ int cmlx_kernel_conv1d(cmlx_array x, cmlx_array weight, cmlx_array bias, int str
                        cmlx_activation activation, cmlx_array *out) {
     return produce(out, [&] {
         const auto &a = x->value, &w = weight->value;
-        require(a.ndim() == 3 && w.ndim() == 3 && a.shape(2) == w.shape(1), "conv1d: x [N, L, Cin], weight [Cout, Cin, k]; got",
-                {&a, &w});
-        return composed::conv1d(a, w, optional(bias), stride, padding, dilation, activation, cmlx::stream());
+        require(a.ndim() == 3 && w.ndim() == 3 && a.shape(2) == w.shape(1) && w.size() > 0 && stride > 0 && padding >= 0 &&
+                    dilation > 0 && a.shape(1) + 2 * padding > dilation * (w.shape(2) - 1),
+                "conv1d: x [N, L, Cin] at least as long as weight [Cout, Cin, k] reaches; got", {&a, &w});
+        require(!bias || bias->value.shape() == mx::Shape{w.shape(0)}, "conv1d: weight [Cout, Cin, k], bias [Cout]; got", {&w});
+        return conv1d(a, w, optional(bias), stride, padding, dilation, activation, cmlx::stream());
     });
 }
 
@@ -137,9 +141,11 @@ int cmlx_kernel_conv_transposed1d(cmlx_array x, cmlx_array weight, cmlx_array bi
                                   cmlx_array *out) {
     return produce(out, [&] {
         const auto &a = x->value, &w = weight->value;
-        require(a.ndim() == 3 && w.ndim() == 3 && a.shape(2) == w.shape(0),
-                "convTransposed1d: x [N, L, Cin], weight [Cin, Cout, k]; got", {&a, &w});
-        return composed::conv_transposed1d(a, w, optional(bias), stride, padding, cmlx::stream());
+        require(a.ndim() == 3 && w.ndim() == 3 && a.shape(2) == w.shape(0) && w.size() > 0 && stride > 0 && padding >= 0 &&
+                    a.shape(1) > 0 && (a.shape(1) - 1) * stride + w.shape(2) > 2 * padding,
+                "convTransposed1d: x [N, L, Cin], weight [Cin, Cout, k] and a result that is not empty; got", {&a, &w});
+        require(!bias || bias->value.shape() == mx::Shape{w.shape(1)}, "convTransposed1d: weight [Cin, Cout, k], bias [Cout]; got", {&w});
+        return conv_transposed1d(a, w, optional(bias), stride, padding, cmlx::stream());
     });
 }
 

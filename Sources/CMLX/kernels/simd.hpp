@@ -171,10 +171,24 @@ ALWAYS_INLINE inline f32 exp(f32 x) {
 TARGET_AVX512_BF16 inline void dot_pairs(f32 &acc, const u32 &a, const u32 &b) {
     acc = (f32)_mm512_dpbf16_ps((__m512)acc, (__m512bh)a, (__m512bh)b);
 }
+TARGET_AVX512 inline void load_masked(u32 &v, const void *p, uint64_t mask) { v = (u32)_mm512_maskz_loadu_epi8(mask, p); }
 TARGET_AVX512_BF16 inline void narrow_native(u16 &out, const f32 &v) { out = (u16)_mm512_cvtneps_pbh((__m512)v); }
 #else
 inline void dot_pairs(f32 &, const u32 &, const u32 &) {}
 #endif
+/// The first `bytes` of 64, zeros after them.
+template <ISA set>
+ALWAYS_INLINE inline u32 load_bytes(const void *p, int64_t bytes) {
+    u32 v = {};
+#if defined(__x86_64__)
+    if constexpr (set >= ISA::avx512) {
+        load_masked(v, p, bytes >= 64 ? ~0ull : (1ull << bytes) - 1);
+        return v;
+    }
+#endif
+    std::memcpy(&v, p, size_t(bytes < 64 ? bytes : 64));
+    return v;
+}
 /// `to_bf16` with the instruction that AVX-512 BF16 has for it.
 template <ISA set>
 ALWAYS_INLINE inline u16 narrow(f32 v) {

@@ -22,3 +22,17 @@ int cmlx_kernel_test_vjp(int (*function)(void *, const cmlx_array *, size_t, cml
         for (size_t i = 0; i < count; i++) gradients[i] = new cmlx_array_s{result[i]};
     });
 }
+
+int cmlx_kernel_test_slice(cmlx_array array, int axis, int index, cmlx_array *out) {
+    return produce(out, [&] {
+        const auto &a = array->value;
+        mx::Shape start(a.ndim(), 0), stop = a.shape();
+        start[axis] = index;
+        stop[axis] = index + 1;
+        return mx::squeeze(mx::slice(a, start, stop, stream()), axis, stream());
+    });
+}
+
+int cmlx_kernel_test_plain_matmul(cmlx_array a, cmlx_array b, cmlx_array *out) {
+    return produce(out, [&] { return mx::matmul(a->value, b->value, stream()); });
+}

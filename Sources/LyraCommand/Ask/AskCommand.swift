@@ -17,9 +17,10 @@ struct AskCommand: AsyncParsableCommand {
               lyra ask --image menu.jpg --text "What is the cheapest dish?"
               lyra ask --image menu.jpg --speech question.mp3 --speak answer.wav
               lyra ask --video talk.mp4 --video-audio --text "What does she announce?"
-              ffmpeg -i call.mkv -f wav - | lyra ask --speech - --text "Who is calling, and why?"
-              lyra ask --speech lecture.m4a --text "When is the exam?" --extract 4,0.7 --evidence kept.png
-              lyra ask --text "Name a colour." --temperature 0.8 --top-p 0.9 --seed 7 --json
+              ffmpeg -i call.mkv -f wav - | lyra ask --speech - --text "Who calls?"
+              lyra ask --speech lecture.m4a --text "When is the exam?" \\
+                       --extract 4,0.7 --evidence kept.png
+              lyra ask --text "Name a colour." --temperature 0.8 --seed 7 --json
 
             Any common sound, picture and video format is read; '-' is standard input. Recordings may have any length: \
             they are read in windows of 30 s.
@@ -27,6 +28,21 @@ struct AskCommand: AsyncParsableCommand {
 
     @OptionGroup(title: "Model") var model: ModelOptions
 
+    @OptionGroup(title: "Question") var question: QuestionOptions
+
+    @OptionGroup(title: "Reply") var reply: ReplyFlags
+
+    @OptionGroup(title: "Output") var output: OutputOptions
+
+    func run() async throws {
+        Log.start(verbose: model.verbose)
+        let request = try AskRequest(self)
+        let (lyra, loadSeconds) = try await model.open()
+        try await AskRun(request: request, lyra: lyra, loadSeconds: loadSeconds).run()
+    }
+}
+
+struct QuestionOptions: ParsableArguments {
     @Option(name: [.short, .long], help: ArgumentHelp("A picture; may be given several times.", valueName: "file"))
     var image: [String] = []
 
@@ -42,118 +58,73 @@ struct AskCommand: AsyncParsableCommand {
     @Option(name: [.short, .long], help: "What to ask; '-' reads it from standard input.")
     var text: String?
 
-    @Option(help: ArgumentHelp("The system prompt.", discussion: "Otherwise the release's: \"You are a helpful assistant.\"", valueName: "text"))
+    @Option(help: ArgumentHelp("The system prompt. Default: You are a helpful assistant.", valueName: "text"))
     var system: String?
 
-    @OptionGroup(title: "Reply") var reply: ReplyFlags
+    /// In the order of the prompt.
+    func media() throws -> [MediumArgument] {
+        var media = image.map { MediumArgument(kind: .image, path: $0) }
+        if let video {
+            media.append(MediumArgument(kind: .video, path: video))
+            if videoAudio { media.append(MediumArgument(kind: .videoSound, path: video)) }
+        } else if videoAudio {
+            throw UsageError("--video-audio needs a --video whose sound track it is")
+        }
+        media += speech.map { MediumArgument(kind: .speech, path: $0) }
+        guard !media.isEmpty || text?.isEmpty == false else {
+            throw UsageError("nothing to ask: give --text, --speech, --image or --video")
+        }
+        guard text != "-" || !media.contains(where: { $0.path == "-" }) else {
+            throw UsageError("standard input ('-') can be only one of the inputs")
+        }
+        return media
+    }
 
+    func readText() -> String {
+        guard text == "-" else { return text ?? "" }
+        return String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self).trimmingCharacters(in: .newlines)
+    }
+}
+
+struct OutputOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Speak the answer into this file: .wav, .mp3, .opus or .flac.",
-            discussion: "It is written while the answer is made, and appears when it is complete.", valueName: "file"))
+            "Speak the answer into this file: .wav, .mp3, .opus or .flac. It is written while the answer is made, and appears when it is complete.",
+            valueName: "file"))
     var speak: String?
 
     @Flag(help: "Print one JSON object (text, token_ids, finish_reason, usage, timings, ...) instead of the text.")
     var json = false
 
-    @Option(help: ArgumentHelp("Write every stage of the request as named tensors.", valueName: "file.safetensors"))
-    var trace: String?
-
     @Option(
         help: ArgumentHelp(
-            "Write which parts of the media were kept, with scores: .json, .png or .svg.",
-            discussion: "Needs --extract or --compress-gap.", valueName: "file"))
+            "Write which parts of the media were kept, with scores: .json for programs, .png or .svg for people. Needs --extract.",
+            valueName: "file"))
     var evidence: String?
 
-    func run() async throws {
-        Log.start(verbose: model.verbose)
-        let request = try AskRequest(self)
-        let (lyra, loadSeconds) = try await model.open()
-        try await AskRun(request: request, lyra: lyra, loadSeconds: loadSeconds).run()
-    }
-}
+    @Option(help: ArgumentHelp("Write every stage of the request as named tensors: .safetensors.", valueName: "file"))
+    var trace: String?
 
-/// What is asked, checked as far as it can be without the model.
-struct AskRequest {
-    let parts: [Part]
-    let question: String
-    let system: String?
-    let options: ReplyOptions
-    let speakPath, tracePath, evidencePath: String?
-    let printsJSON: Bool
-
-    init(_ command: AskCommand) throws {
-        try command.reply.check()
-        var media = command.image.map { MediumArgument(kind: .image, path: $0) }
-        if let video = command.video {
-            media.append(MediumArgument(kind: .video, path: video))
-            if command.videoAudio { media.append(MediumArgument(kind: .videoSound, path: video)) }
-        } else if command.videoAudio {
-            throw UsageError("--video-audio needs a --video whose sound track it is")
-        }
-        media += command.speech.map { MediumArgument(kind: .speech, path: $0) }
-        guard !media.isEmpty || command.text?.isEmpty == false else {
-            throw UsageError("nothing to ask: give --text, --speech, --image or --video")
-        }
-        guard command.text != "-" || !media.contains(where: { $0.path == "-" }) else {
-            throw UsageError("standard input ('-') can be only one of the inputs")
-        }
-        try Self.checkOutputs(command)
-
-        var needs: ModelOptions.Needs = []
-        if media.contains(where: { $0.kind == .image || $0.kind == .video }) { needs.insert(.sight) }
-        if media.contains(where: { $0.kind == .speech || $0.kind == .videoSound }) { needs.insert(.hearing) }
-        if command.speak != nil { needs.insert(.speech) }
-        let (location, configuration) = try command.model.resolve(needs: needs)
-        let adapter: Adapter? = switch command.reply.adapter {
-        case .automatic, .off: nil
-        case .speech: .speech
-        case .longSpeech: .longSpeech
-        }
-        if let adapter, location.adapters[adapter] == nil {
-            throw UsageError("--adapter \(adapter.rawValue): the checkpoint has no such adapter (\(location.model))")
-        }
-        var options = try command.reply.options(layers: configuration.layers)
-        options.speaks = command.speak != nil
-        if command.trace != nil { options.trace = Trace() }
-
-        let drawsEvidence = command.evidence.map { !$0.hasSuffix(".json") } ?? false
-        let arguments = MediaArguments(media: media, isReadTwice: drawsEvidence)
-        try arguments.check()
-        let text =
-            command.text == "-"
-            ? String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self)
-                .trimmingCharacters(in: .newlines) : command.text
-        parts = try arguments.parts() + (text.map { $0.isEmpty ? [] : [.text($0)] } ?? [])
-        question = text ?? ""
-        system = command.system
-        self.options = options
-        (speakPath, tracePath, evidencePath) = (command.speak, command.trace, command.evidence)
-        printsJSON = command.json
-    }
-
-    private static func checkOutputs(_ command: AskCommand) throws {
-        if let path = command.speak {
-            guard AudioFormat(path: path) != nil else {
-                throw UsageError("--speak: \(path) does not say which format to write; end it in .wav, .mp3, .opus or .flac")
+    func check(isExtracting: Bool, hasMedia: Bool) throws {
+        if let speak {
+            guard AudioFormat(path: speak) != nil else {
+                throw UsageError("--speak: \(speak) does not say which format to write; end it in .wav, .mp3, .opus or .flac")
             }
-            try OutputFile.check(path)
+            try OutputFile.check(speak)
         }
-        if let path = command.evidence {
-            guard EvidenceFile.Format(path: path) != nil else {
-                throw UsageError("--evidence: \(path) does not say which format to write; end it in .json, .png or .svg")
+        if let evidence {
+            guard EvidenceFile.Format(path: evidence) != nil else {
+                throw UsageError("--evidence: \(evidence) does not say which format to write; end it in .json, .png or .svg")
             }
-            guard command.reply.extracts else {
+            guard isExtracting else {
                 throw UsageError("--evidence shows what was dropped: it needs --extract (e.g. 4,0.7) or --compress-gap with --keep-rate")
             }
-            guard !command.image.isEmpty || command.video != nil || !command.speech.isEmpty else {
-                throw UsageError("--evidence is about media, and there are none in the question")
-            }
-            try OutputFile.check(path)
+            guard hasMedia else { throw UsageError("--evidence is about media, and there are none in the question") }
+            try OutputFile.check(evidence)
         }
-        if let path = command.trace {
-            guard path.hasSuffix(".safetensors") else { throw UsageError("--trace: \(path) has to end in .safetensors") }
-            try OutputFile.check(path)
+        if let trace {
+            guard trace.hasSuffix(".safetensors") else { throw UsageError("--trace: \(trace) has to end in .safetensors") }
+            try OutputFile.check(trace)
         }
     }
 }

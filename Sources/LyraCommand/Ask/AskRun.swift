@@ -19,7 +19,7 @@ struct AskRun {
         for try await event in conversation.reply(to: request.parts, options: request.options) {
             switch event {
             case .progress(let stage, let fraction): progress.update(stage, fraction)
-            case .text(let delta): if !request.printsJSON { try Terminal.shared.write(delta) }
+            case .text(let delta): if !request.printsJSON { try Terminal.shared.write(reply: delta) }
             case .audio(let chunk): try speech?.append(chunk)
             case .evidence(let found): evidence = found
             case .done(let finished): reply = finished
@@ -32,11 +32,10 @@ struct AskRun {
         if speech != nil, !spoken {
             Log.command.warning("the reply has no sound: the model said nothing but silence; no file was written")
         }
-        let question = request.question.isEmpty ? "" : request.question
         if let path = request.evidencePath {
             if let evidence {
                 try EvidenceFile.write(
-                    evidence, to: path, parts: request.parts, question: question, maximumFrames: request.options.maximumFrames,
+                    evidence, to: path, parts: request.parts, question: request.question, maximumFrames: request.options.maximumFrames,
                     isCompatible: lyra.options.isCompatible)
             } else {
                 Log.command.warning("nothing was dropped, so there is no evidence to write")

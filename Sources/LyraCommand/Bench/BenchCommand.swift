@@ -23,7 +23,7 @@ struct BenchCommand: AsyncParsableCommand {
             Examples:
               lyra bench --preset mini
               lyra bench --model Lyra_Mini_3B --only prefill,decode --context 8192
-              lyra bench --preset mini --keep --repeat 5 | tail -1 | jq .decode_tokens_per_second
+              lyra bench --preset mini --keep | tail -1 | jq .decode_tokens_per_second
             """)
 
     enum BenchStage: String, CaseIterable { case speech, vision, prefill, decode, generator, vocoder, reply }
@@ -38,8 +38,8 @@ struct BenchCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Stages to measure, separated by commas.",
-            discussion: BenchStage.allCases.map(\.rawValue).joined(separator: ", "), valueName: "stages"))
+            "Stages to measure, separated by commas. Default: \(BenchStage.allCases.map(\.rawValue).joined(separator: ",")).",
+            valueName: "stages"))
     var only: String?
 
     @Option(help: ArgumentHelp("Prompt lengths to measure, separated by commas.", valueName: "tokens"))
@@ -51,7 +51,7 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("New tokens per run.", valueName: "tokens"))
     var tokens = 32
 
-    @Option(help: "Which adapter is active in prefill and decode: off, speech or long_speech.")
+    @Option(help: "Which adapter is active in prefill and decode.")
     var adapter = AdapterChoice.off
 
     @Flag(help: "Keep the random checkpoint in the cache folder, and use the one that is there.")
@@ -67,7 +67,10 @@ struct BenchCommand: AsyncParsableCommand {
         var temporary: String?
         if let preset {
             let folder = try BenchCheckpoint.folder(preset, keep: keep)
-            if !keep { temporary = folder }
+            if !keep {
+                temporary = folder
+                PartialFiles.shared.expectFolder(folder)
+            }
             try BenchCheckpoint.make(preset, in: folder)
             options.model = folder
         }
@@ -115,12 +118,10 @@ struct BenchPlan: Sendable {
             return length
         }
         (runs, context, tokens) = (command.runs, command.context, command.tokens)
-        switch command.adapter {
-        case .off: adapter = nil
-        case .speech: adapter = .speech
-        case .longSpeech: adapter = .longSpeech
-        case .automatic: throw UsageError("--adapter auto has no meaning here; give off, speech or long_speech")
+        guard command.adapter != .automatic else {
+            throw UsageError("--adapter auto has no meaning here; give off, speech or long_speech")
         }
+        adapter = command.adapter.fixed
     }
 }
 
@@ -141,18 +142,14 @@ enum BenchCheckpoint {
         let partial = "\(folder).\(getpid()).part"
         PartialFiles.shared.expectFolder(partial)
         let began = ContinuousClock.now
-        do {
-            try RandomCheckpoint.write(preset: preset, seed: 1, to: partial) { part, share in
-                try Task.checkCancellation()
-                let elapsed = (ContinuousClock.now - began) / .seconds(1)
-                Terminal.shared.draw(
-                    ProgressLine(label: "writing random weights", fraction: share, elapsed: elapsed).text(columns: Terminal.columns))
-            }
-            try FileManager.default.moveItem(atPath: partial, toPath: folder)
-        } catch {
-            try? FileManager.default.removeItem(atPath: partial)
-            throw error
+        try RandomCheckpoint.write(preset: preset, seed: 1, to: partial) { part, share in
+            try Task.checkCancellation()
+            let elapsed = (ContinuousClock.now - began) / .seconds(1)
+            Terminal.shared.draw(
+                ProgressLine(label: "writing random weights", fraction: share, elapsed: elapsed).text(columns: Terminal.columns))
         }
+        try FileManager.default.moveItem(atPath: partial, toPath: folder)
+        PartialFiles.shared.keepFolder(partial)
         Terminal.shared.clearProgress()
     }
 }

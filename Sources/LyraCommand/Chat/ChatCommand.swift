@@ -12,14 +12,14 @@ struct ChatCommand: AsyncParsableCommand {
 
             Examples:
               lyra chat --model Lyra_Mini_3B
-              printf '/image menu.jpg\\nWhat is on it?\\nAnd the cheapest?\\n' | lyra chat --model Lyra_Mini_3B
+              printf '/image menu.jpg\\nWhat is on it?\\n' | lyra chat --speak reply.mp3
 
             From a pipe, replies are printed one after another, and a line that cannot be used ends the run.
             """)
 
     @OptionGroup(title: "Model") var model: ModelOptions
 
-    @Option(help: ArgumentHelp("The system prompt.", discussion: "Otherwise the release's: \"You are a helpful assistant.\"", valueName: "text"))
+    @Option(help: ArgumentHelp("The system prompt. Default: You are a helpful assistant.", valueName: "text"))
     var system: String?
 
     @OptionGroup(title: "Reply") var reply: ReplyFlags

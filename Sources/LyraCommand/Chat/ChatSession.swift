@@ -120,7 +120,7 @@ final class ChatSession {
             transcript.add(media: media, text: text, reply: reply, speechFile: spoken ? speechPath : nil)
         } catch is CancellationError {
             try Task.checkCancellation()
-            Terminal.shared.say("\n(stopped; the conversation goes on as if this had not been said)")
+            Terminal.shared.say("(stopped; the conversation goes on as if this had not been said)")
         }
     }
 
@@ -144,7 +144,7 @@ struct ChatReply: Sendable {
         for try await event in conversation.reply(to: parts, options: options) {
             switch event {
             case .progress(let stage, let fraction): progress.update(stage, fraction)
-            case .text(let delta): try Terminal.shared.write(delta)
+            case .text(let delta): try Terminal.shared.write(reply: delta)
             case .audio(let chunk): try speech?.append(chunk)
             case .evidence: continue
             case .done(let finished): reply = finished
@@ -175,7 +175,7 @@ final class ChatInterrupt: Sendable {
                 return (state.cancel, state.presses)
             }
             guard presses == 1 else { return false }
-            if let cancel { cancel() } else { Terminal.shared.say("\n(Ctrl-C once more, or /quit, leaves)") }
+            if let cancel { cancel() } else { Terminal.shared.say("(Ctrl-C once more, or /quit, leaves)") }
             return true
         }
     }

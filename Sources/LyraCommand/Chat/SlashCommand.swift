@@ -69,16 +69,16 @@ enum ChatLine: Equatable {
 
     static let helpText = """
         Type something and press Return. Media named before it go with it; an empty line sends them alone.
-          /image FILE      show a picture
-          /video FILE      show a video
-          /speech FILE     play a recording or a spoken question
-          /speak on|off|FILE   speak replies into reply.wav, or FILE; later ones get numbers
-          /extract N,RHO|off   drop media tokens the question does not attend to
-          /system TEXT     change the system prompt, and begin anew
-          /reset           begin anew
-          /save FILE       write the conversation (.json, else as text)
-          /help            this
-          /quit            leave
+          /image FILE           show a picture
+          /video FILE           show a video
+          /speech FILE          play a recording or a spoken question
+          /speak on|off|FILE    speak replies into reply.wav, or FILE
+          /extract N,RHO|off    drop media tokens the question does not attend to
+          /system TEXT          change the system prompt, and begin anew
+          /reset                begin anew
+          /save FILE            write the conversation (.json, else as text)
+          /help                 this
+          /quit                 leave
         Ctrl-C stops a reply; a second time it leaves.
         """
 }

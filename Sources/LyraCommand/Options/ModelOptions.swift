@@ -12,14 +12,14 @@ struct ModelOptions: ParsableArguments {
     @Option(
         name: [.short, .long],
         help: ArgumentHelp(
-            "The checkpoint: a folder with config.json, or a release's root.",
-            discussion: "Without it, the environment variable LYRA_MODEL names it.", valueName: "dir"))
+            "The checkpoint: a folder with config.json, or a release's root. Default: the environment variable LYRA_MODEL.",
+            valueName: "dir"))
     var model: String?
 
     @Option(
         help: ArgumentHelp(
-            "f32 (exact) or bf16 (half the memory, twice the speed).",
-            discussion: "bf16 where the processor has instructions for it, else f32.", valueName: "type"))
+            "f32 is exact, bf16 takes half the memory and time. Default: bf16 where the processor has instructions for it.",
+            valueName: "type"))
     var precision: Precision?
 
     @Option(help: ArgumentHelp("Where the vision tower is, if not where config.json says.", valueName: "dir"))

@@ -41,15 +41,12 @@ struct ReplyFlags: ParsableArguments {
     var seed: UInt64 = 0
 
     @Option(
-        help: ArgumentHelp(
-            "Which low-rank adapter is active.",
-            discussion: "auto: none without speech, 'speech' for up to 30 s of it, 'long_speech' for more."))
+        help: "Low-rank adapter: auto takes none without speech, speech for up to 30 s of it, long_speech for more.")
     var adapter = AdapterChoice.automatic
 
     @Option(
         help: ArgumentHelp(
-            "Drop media tokens the question does not attend to.",
-            discussion: "The layers are split into N blocks; after each but the last, the share RHO goes on.",
+            "Drop media tokens the question does not attend to: the layers are split into N blocks, and after each but the last the share RHO of the tokens goes on, e.g. 4,0.7.",
             valueName: "n,rho"))
     var extract: ExtractArgument?
 

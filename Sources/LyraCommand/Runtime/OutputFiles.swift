@@ -50,8 +50,9 @@ final class PartialFiles: Sendable {
         targets.withLock { _ = $0.insert(URL(fileURLWithPath: path).resolvingSymlinksInPath().path) }
     }
 
-    /// A whole folder that is of no use until it is complete, under a name of its own.
+    /// A whole folder that is of no use until it is complete.
     func expectFolder(_ path: String) { folders.withLock { _ = $0.insert(path) } }
+    func keepFolder(_ path: String) { folders.withLock { _ = $0.remove(path) } }
 
     func removeAll() {
         for folder in folders.withLock({ $0 }) { try? FileManager.default.removeItem(atPath: folder) }

@@ -13,6 +13,8 @@ final class Terminal: Sendable {
         /// Whether a progress line is on the screen.
         var showsProgress = false
         var lastDrawn: ContinuousClock.Instant?
+        /// Whether standard output stands in the middle of a line.
+        var isMidLine = false
     }
     private let state = Mutex(State())
     /// Whether people see standard output, and standard error.
@@ -21,14 +23,34 @@ final class Terminal: Sendable {
 
     /// Writes text to standard output, at once.
     func write(_ text: String) throws {
+        guard !text.isEmpty else { return }
         clearProgress()
+        state.withLock { $0.isMidLine = !text.hasSuffix("\n") }
         guard Self.write(text, to: STDOUT_FILENO) else { throw OutputClosed() }
+    }
+
+    /// Writes text that a model made: on a terminal without control characters, which could do things to it.
+    func write(reply text: String) throws {
+        try write(outputIsTerminal ? Self.withoutControls(text) : text)
+    }
+
+    static func withoutControls(_ text: String) -> String {
+        var result = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars where scalar == "\n" || scalar == "\t" || scalar.properties.generalCategory != .control {
+            result.append(scalar)
+        }
+        return String(result)
     }
 
     /// Writes a line to standard error.
     func say(_ line: String) {
         clearProgress()
-        _ = Self.write(line + "\n", to: STDERR_FILENO)
+        // Both streams on one screen: the text that is being written keeps its line.
+        let breaks = outputIsTerminal && errorIsTerminal && state.withLock { state in
+            defer { state.isMidLine = false }
+            return state.isMidLine
+        }
+        _ = Self.write((breaks ? "\n" : "") + line + "\n", to: STDERR_FILENO)
     }
 
     /// Draws the progress line over the last one, ten times a second at most; nothing where no terminal is.
@@ -36,6 +58,7 @@ final class Terminal: Sendable {
         guard errorIsTerminal else { return }
         let now = ContinuousClock.now
         let isDue = state.withLock { state in
+            if state.isMidLine, outputIsTerminal { return false }
             if !isLast, let last = state.lastDrawn, now - last < .milliseconds(100) { return false }
             (state.lastDrawn, state.showsProgress) = (now, true)
             return true

@@ -29,6 +29,7 @@ struct Transcriber: Sendable {
             options.adapter = .longSpeech
             let reply = try await reply(.speech(.file(file)), options, progress: progress) { try delta($0, 0) }
             try segment(TranscriptSegment(start: 0, end: reply.usage.speechSeconds, text: reply.text.trimmed))
+            warn(reply, options)
         } else {
             try await windows(file, delta: delta, segment: segment)
         }
@@ -55,8 +56,10 @@ struct Transcriber: Sendable {
             let start = Double(done) / Double(rate)
             done += cut
             show(done: start, of: reader.estimatedDuration, since: began)
-            let reply = try await reply(.samples(samples), options(tokens: 444), progress: nil) { try delta($0, start) }
+            let options = options(tokens: 444)
+            let reply = try await reply(.samples(samples), options, progress: nil) { try delta($0, start) }
             try segment(TranscriptSegment(start: start, end: Double(done) / Double(rate), text: reply.text.trimmed))
+            warn(reply, options)
             isFirst = false
         }
         if let warning = reader.warning { Log.command.warning("\(file): \(warning)") }
@@ -85,10 +88,12 @@ struct Transcriber: Sendable {
         }
         try Task.checkCancellation()
         guard let reply else { throw CancellationError() }
-        if reply.finishReason == .length {
-            Log.command.warning("a piece of text was cut at \(options.maximumTokens) tokens; --max-tokens allows more")
-        }
         return reply
+    }
+
+    private func warn(_ reply: Reply, _ options: ReplyOptions) {
+        guard reply.finishReason == .length else { return }
+        Log.command.warning("the text was cut at \(options.maximumTokens) tokens; --max-tokens allows more")
     }
 
     private func show(done: Double, of total: Double?, since began: ContinuousClock.Instant) {

@@ -19,20 +19,18 @@ struct TranscriptSink {
     func write(file: String, _ transcriber: Transcriber) async throws {
         var segments: [TranscriptSegment] = [], written = ""
         func out(_ text: String) throws {
-            if target == nil { try Terminal.shared.write(text) } else { written += text }
+            if target == nil { try Terminal.shared.write(reply: text) } else { written += text }
         }
         if format == .text, let title, target == nil { try out("== \(title)\n") }
         if format == .vtt { try out("WEBVTT\n\n") }
         var isNewPiece = true
         try await transcriber.transcribe(file) { delta, start in
             guard format == .text else { return }
-            if isNewPiece {
-                isNewPiece = false
-                if showsTimes { try out("[\(Caption.time(start, separator: "."))] ") }
-                try out(String(delta.drop(while: \.isWhitespace)))
-            } else {
-                try out(delta)
-            }
+            // White space before the first word is left out.
+            let delta = isNewPiece ? delta.drop(while: \.isWhitespace) : delta[...]
+            if isNewPiece, showsTimes, !delta.isEmpty { try out("[\(Caption.time(start, separator: "."))] ") }
+            if !delta.isEmpty { isNewPiece = false }
+            try out(String(delta))
         } segment: { segment in
             segments.append(segment)
             switch format {
