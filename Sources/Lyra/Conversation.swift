@@ -67,8 +67,8 @@ struct ConversationState {
     var cached = 0
     /// Encoded media in prompt order.
     var media: [EncodedMedium] = []
-    /// Encoder frames of single-window speech, by index in `media`: what another projector would need.
-    var frames: [Int: FramesBox] = [:]
+    /// Frames of single-window speech, by index in `media`.
+    var frames: [Int: SpeechFrames] = [:]
     var decoder: DecoderState
     var adapter: Adapter?
     /// The projector speech was last projected by.

@@ -19,16 +19,17 @@ public enum MediaUseError: Error, LocalizedError, Equatable {
     }
 }
 
-/// Arrays made on the model's actor that never leave it.
-struct FramesBox {
+/// Encoder frames of a single-window speech, and the projector its tokens came from: what another would need.
+struct SpeechFrames {
     let frames: MLXArray
+    var projector: Adapter?
 }
 
 /// One medium as tokens, and what is known about it.
 struct EncodedPart {
     var medium: EncodedMedium
     /// Speech of a single window, before projection.
-    var frames: FramesBox?
+    var frames: SpeechFrames?
     var windows = 0
     var seconds = 0.0
 }
@@ -159,7 +160,7 @@ final class MediaEncoder {
         eval(all)
         trace?.append("speech_tokens", all)
         return EncodedPart(
-            medium: .speech(tokens: all), frames: first.map { FramesBox(frames: $0) }, windows: windows,
+            medium: .speech(tokens: all), frames: first.map { SpeechFrames(frames: $0, projector: adapter(1)) }, windows: windows,
             seconds: Double(total) / Double(LogMel.sampleRate))
     }
 
