@@ -86,6 +86,13 @@ public final class SafetensorsFile {
         }
     }
 
+    /// Lets go of the memory that reading a tensor has filled, once it has been copied or converted. Arrays of it stay
+    /// valid: their bytes come from the file again.
+    public func discard(named name: String) {
+        guard let range = tensors[name]?.byteRange else { return }
+        mapping.discard((dataStart + range.lowerBound)..<(dataStart + range.upperBound))
+    }
+
     /// A copy of a tensor's bytes, for types that arrays lack.
     public func bytes(named name: String) throws -> [UInt8] { try withBytes(named: name) { Array($0) } }
 

@@ -38,6 +38,13 @@ final class FileMapping: @unchecked Sendable {
         if let base { _ = posix_madvise(base, count, POSIX_MADV_WILLNEED) }
     }
 
+    /// Lets go of the memory behind whole pages of a range; it is read from the file again if it is used again.
+    func discard(_ range: Range<Int>) {
+        let page = Int(getpagesize())
+        let start = (range.lowerBound + page - 1) / page * page, end = range.upperBound / page * page
+        if let base, start < end { madvise(base + start, end - start, MADV_DONTNEED) }
+    }
+
     /// An array of the elements at `offset`, in place where alignment allows. The array keeps the mapping alive.
     ///
     /// The caller has checked that the elements lie within the file and that dimensions fit 32 bits; this checks again

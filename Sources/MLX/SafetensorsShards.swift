@@ -62,6 +62,9 @@ public final class ShardedSafetensors {
         return try file.array(named: name)
     }
 
+    /// See ``SafetensorsFile/discard(named:)``.
+    public func discard(named name: String) { fileOfTensor[name]?.discard(named: name) }
+
     private struct Index: Decodable {
         var weight_map: [String: String]
     }

@@ -61,6 +61,8 @@ import Testing
             show(reply.text)
             #expect(reply.usage.cachedTokens > 700)
 
+            try await conversation.add([.text("My name is Ada.")], answer: "Hello, Ada.")
+
             let silence = [Float](repeating: 0, count: 16_000)
             var sound: [Float] = []
             for try await event in conversation.reply(to: [.samples(silence), .text("What do you hear?")], options: options) {

@@ -7,14 +7,15 @@ import LyraText
 import Testing
 
 @Suite(.serialized) struct ReferenceConversationTests {
-    private static let json: [String: Any] = {
-        let url = URL(fileURLWithPath: Fixture.pack + "/expected.json")
-        let data = (try? Data(contentsOf: url)) ?? Data()
-        return ((try? JSONSerialization.jsonObject(with: data)) as? [String: Any]) ?? [:]
-    }()
+    private static var json: [String: Any] {
+        get throws {
+            let data = try Data(contentsOf: URL(fileURLWithPath: Fixture.pack + "/expected.json"))
+            return try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
+        }
+    }
 
     private static func ids(_ name: String, _ setting: String) throws -> (prompt: [Int32], greedy: [Int32]) {
-        let cases = try #require(json["cases"] as? [String: Any])
+        let cases = try #require(try json["cases"] as? [String: Any])
         let entry = try #require(cases[name] as? [String: Any])
         let run = try #require((entry["runs"] as? [String: Any])?[setting] as? [String: Any])
         func numbers(_ value: Any?) -> [Int32] { (value as? [NSNumber])?.map(\.int32Value) ?? [] }
@@ -22,7 +23,7 @@ import Testing
     }
 
     private static func long() throws -> [Float] {
-        let names = try #require((json["audio"] as? [String: Any])?["long_is_concatenation_of"] as? [String])
+        let names = try #require((try json["audio"] as? [String: Any])?["long_is_concatenation_of"] as? [String])
         return try names.flatMap { try AudioReader.readAll(Fixture.input($0 + ".wav")) }
     }
 

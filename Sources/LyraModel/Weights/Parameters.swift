@@ -8,9 +8,15 @@ public protocol TensorSource {
     /// Shape and element type, or nil when there is no such tensor.
     func describe(_ name: String) -> (shape: [Int], dtype: DType)?
     func array(_ name: String) throws -> MLXArray
+    /// Lets go of memory that reading the tensor has filled; called once it has been converted.
+    func discard(_ name: String)
     var names: [String] { get }
     /// For messages: the file or folder.
     var origin: String { get }
+}
+
+extension TensorSource {
+    public func discard(_ name: String) {}
 }
 
 /// A checkpoint whose tensors do not fit the network; the message lists all of them.
@@ -105,6 +111,7 @@ public final class Parameters {
             // Converted one by one, so that at most one tensor exists in both types.
             let converted = Kernel.convert(stored, to: type)
             eval(converted)
+            source.discard(request.name)
             return converted
         } catch {
             problems.append(.unusable(name: request.name, reason: error.localizedDescription))

@@ -44,12 +44,14 @@ enum WeightFiles {
 extension SafetensorsFile: TensorSource {
     public func describe(_ name: String) -> (shape: [Int], dtype: DType)? { tensors[name].flatMap(\.usable) }
     public func array(_ name: String) throws -> MLXArray { try array(named: name) }
+    public func discard(_ name: String) { discard(named: name) }
     public var origin: String { path }
 }
 
 extension ShardedSafetensors: TensorSource {
     public func describe(_ name: String) -> (shape: [Int], dtype: DType)? { info(named: name).flatMap(\.usable) }
     public func array(_ name: String) throws -> MLXArray { try array(named: name) }
+    public func discard(_ name: String) { discard(named: name) }
     public var origin: String { directory.path }
 }
 
