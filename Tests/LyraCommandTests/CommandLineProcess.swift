@@ -34,18 +34,19 @@ struct CommandLineProcess {
         while body: (Process) throws -> Void = { _ in }
     ) throws -> Result {
         let process = Process()
-        process.executableURL = try #require(program, "the program is not built")
+        let program = try #require(program, "the program is not built")
+        process.executableURL = program
         process.arguments = arguments
         process.environment = ProcessInfo.processInfo.environment.filter { $0.key != "LYRA_MODEL" }.merging(environment) { $1 }
         process.currentDirectoryURL = URL(fileURLWithPath: root)
         let folder = try TemporaryFolder()
         // Files instead of pipes: nothing fills up, whatever is written.
         let paths = ["out", "err", "in"].map { folder.path + "/" + $0 }
-        for path in paths { FileManager.default.createFile(atPath: path, contents: nil) }
+        for path in paths { try Data().write(to: URL(fileURLWithPath: path)) }
         if let input { try input.write(to: URL(fileURLWithPath: paths[2])) }
-        process.standardOutput = try #require(FileHandle(forWritingAtPath: paths[0]))
-        process.standardError = try #require(FileHandle(forWritingAtPath: paths[1]))
-        process.standardInput = try #require(FileHandle(forReadingAtPath: paths[2]))
+        process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: paths[0]))
+        process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: paths[1]))
+        process.standardInput = try FileHandle(forReadingFrom: URL(fileURLWithPath: paths[2]))
         try process.run()
         try body(process)
         process.waitUntilExit()

@@ -2,7 +2,7 @@
 import Foundation
 @testable import Lyra
 import LyraMedia
-import LyraModel
+@testable import LyraModel
 import Testing
 #if canImport(FoundationXML)
     import FoundationXML

@@ -75,6 +75,7 @@ struct BenchCommand: AsyncParsableCommand {
             options.model = folder
         }
         defer { if let temporary { try? FileManager.default.removeItem(atPath: temporary) } }
+        Machine.resetPeakMemory()
         let (lyra, loadSeconds) = try await options.open()
         var results = BenchResults(
             model: preset.map { "\($0.rawValue), random weights" } ?? lyra.location.model, precision: lyra.precision,

@@ -8,8 +8,11 @@ struct BenchResults {
         var value: String
         var work = ""
         var rate = ""
-        var share = ""
         var note = ""
+        /// What is compared with the machine: FLOPs or bytes a second.
+        var operationRate: Double?
+        var byteRate: Double?
+        var stem = ""
     }
     private let model: String
     private let precision: Precision
@@ -19,6 +22,8 @@ struct BenchResults {
     /// What the machine can do: bytes read a second, FLOPs a second in the precision measured.
     var bandwidth = 0.0
     var product = 0.0
+    /// Bytes.
+    var peakMemory = 0
 
     init(model: String, precision: Precision, adapter: Adapter?, runs: Int) {
         (self.model, self.precision, self.adapter) = (model, precision, adapter)
@@ -43,20 +48,14 @@ struct BenchResults {
             row.work = "\(Self.number(operations / 1e9)) GFLOP"
             row.rate = "\(Self.number(rate / 1e9)) GFLOP/s"
             values["\(stem)_gflops"] = Self.rounded(rate / 1e9)
-            if product > 0 {
-                row.share = percent(rate / product)
-                values["\(stem)_share_of_product"] = Self.rounded(rate / product)
-            }
+            (row.operationRate, row.stem) = (rate, stem)
         }
         if let bytes, seconds > 0 {
             let rate = bytes / seconds
             row.work = Bytes.text(bytes)
             row.rate = "\(Self.number(rate / 1e9)) GB/s"
             values["\(stem)_gb_per_second"] = Self.rounded(rate / 1e9)
-            if bandwidth > 0 {
-                row.share = percent(rate / bandwidth)
-                values["\(stem)_share_of_bandwidth"] = Self.rounded(rate / bandwidth)
-            }
+            (row.byteRate, row.stem) = (rate, stem)
         }
         rows.append(row)
     }
@@ -65,9 +64,12 @@ struct BenchResults {
 
     /// Adds what is known at the end.
     mutating func finish() {
-        let peak = Machine.peakMemory
-        rows.append(Row(name: "peak memory", value: Bytes.text(peak)))
-        values["peak_memory_bytes"] = peak
+        rows.append(Row(name: "peak memory", value: Bytes.text(peakMemory)))
+        values["peak_memory_bytes"] = peakMemory
+        for row in rows {
+            if let rate = row.operationRate, product > 0 { values["\(row.stem)_share_of_product"] = Self.rounded(rate / product) }
+            if let rate = row.byteRate, bandwidth > 0 { values["\(row.stem)_share_of_bandwidth"] = Self.rounded(rate / bandwidth) }
+        }
         values["read_gb_per_second"] = Self.rounded(bandwidth / 1e9)
         values["product_gflops"] = Self.rounded(product / 1e9)
     }
@@ -80,7 +82,7 @@ struct BenchResults {
             "can do     reads \(Self.number(bandwidth / 1e9)) GB/s, multiplies matrices at \(Self.number(product / 1e9)) GFLOP/s (\(precision.rawValue))",
             "",
         ]
-        let table = [["stage", "measured", "work", "rate", "of peak", ""]] + rows.map { [$0.name, $0.value, $0.work, $0.rate, $0.share, $0.note] }
+        let table = [["stage", "measured", "work", "rate", "of peak", ""]] + rows.map { [$0.name, $0.value, $0.work, $0.rate, share($0), $0.note] }
         return (head + Columns.lines(table, right: [1, 2, 3, 4])).joined(separator: "\n") + "\n"
     }
 
@@ -89,7 +91,11 @@ struct BenchResults {
         String(decoding: try JSONSerialization.data(withJSONObject: values, options: [.sortedKeys, .withoutEscapingSlashes]), as: UTF8.self)
     }
 
-    private func percent(_ share: Double) -> String { String(format: "%.0f %%", share * 100) }
+    private func share(_ row: Row) -> String {
+        let share = row.operationRate.map { $0 / product } ?? row.byteRate.map { $0 / bandwidth }
+        guard let share, share.isFinite else { return "" }
+        return String(format: "%.0f %%", share * 100)
+    }
 
     /// Three significant digits.
     static func number(_ value: Double) -> String {

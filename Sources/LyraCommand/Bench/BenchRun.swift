@@ -10,8 +10,6 @@ struct BenchRun: Sendable {
 
     func measure(into results: inout BenchResults) async throws {
         let (stages, precision) = (plan.stages, lyra.precision)
-        results.bandwidth = try await step("memory") { _ in Machine.readBandwidth() }
-        results.product = try await step("matrix product") { _ in Machine.matrixProduct(precision) }
         if stages.contains(.speech) { try await speech(&results) }
         if stages.contains(.vision) { try await vision(&results) }
         if stages.contains(.prefill) { for length in plan.lengths { try await prefill(length, &results) } }
@@ -19,6 +17,9 @@ struct BenchRun: Sendable {
         if stages.contains(.generator) { try await generator(&results) }
         if stages.contains(.vocoder) { try await vocoder(&results) }
         if stages.contains(.reply) { try await reply(&results) }
+        results.peakMemory = Machine.peakMemory  // before the machine is measured, which takes memory too
+        results.bandwidth = try await step("memory") { _ in Machine.readBandwidth() }
+        results.product = try await step("matrix products") { _ in Machine.matrixProduct(precision) }
     }
 
     private func step<T: Sendable>(_ label: String, _ body: @Sendable (LyraModel) throws -> T) async throws -> T {
@@ -194,13 +195,22 @@ struct BenchRun: Sendable {
             }
             try Task.checkCancellation()
             guard run > 0 else { continue }
-            if let first = reply.timings.firstText { text.append(first) }
+            text.append(reply.timings.firstText ?? Self.firstToken(reply))
             if let first = reply.timings.firstAudio { sound.append(first) }
             totals.append(reply.timings.total)
         }
-        if !text.isEmpty { results.add("first text of a reply", key: "first_text_seconds", Statistics.median(text), unit: "s", note: "to a spoken question of 4 s") }
+        results.add("first text of a reply", key: "first_text_seconds", Statistics.median(text), unit: "s", note: "to a spoken question of 4 s")
         if !sound.isEmpty { results.add("first sound of a reply", key: "first_sound_seconds", Statistics.median(sound), unit: "s") }
         results.add("reply of \(plan.tokens) tokens", key: "reply_seconds", Statistics.median(totals), unit: "s")
+    }
+}
+
+extension BenchRun {
+    /// When the first token was there, for random weights, whose tokens may not be text.
+    private static func firstToken(_ reply: Reply) -> Double {
+        let before: [Stage] = [.media, .speechEncoder, .visionEncoder, .prefill]
+        let decode = (reply.timings.seconds[Stage.decode.rawValue] ?? 0) / Double(max(1, reply.usage.completionTokens))
+        return before.reduce(decode) { $0 + (reply.timings.seconds[$1.rawValue] ?? 0) }
     }
 }
 

@@ -21,44 +21,65 @@ enum Machine {
         return (Int(digits) ?? 0) * 1024
     }
 
+    /// Begins the count of ``peakMemory`` anew, where the system allows it.
+    static func resetPeakMemory() {
+        try? Data("5".utf8).write(to: URL(fileURLWithPath: "/proc/self/clear_refs"))
+    }
+
     /// Bytes a second that all processors together read from memory: the best of several passes over a block much larger
     /// than the caches.
     static func readBandwidth(bytes: Int = 1 << 30, passes: Int = 5) -> Double {
-        typealias Lane = SIMD16<UInt64>
         let count = bytes / MemoryLayout<Lane>.stride, workers = threads
-        let block = UnsafeMutableBufferPointer<Lane>.allocate(capacity: count)
-        defer { block.deallocate() }
-        let share = (count + workers - 1) / workers
-        let shared = SendableBlock(lanes: UnsafeBufferPointer(block))
+        let block = Block(count: count, workers: workers)
         // Each worker touches its own part first, so that memory lies near it.
-        DispatchQueue.concurrentPerform(iterations: workers) { worker in
-            let range = (worker * share)..<min(count, (worker + 1) * share)
-            for i in range { UnsafeMutableBufferPointer(mutating: shared.lanes)[i] = Lane(repeating: UInt64(i)) }
-        }
-        var best = 0.0
+        DispatchQueue.concurrentPerform(iterations: workers) { block.fill($0) }
+        var best = 0.0, check: UInt64 = 0
         for _ in 0..<passes {
             let began = ContinuousClock.now
-            DispatchQueue.concurrentPerform(iterations: workers) { worker in
-                let range = (worker * share)..<min(count, (worker + 1) * share)
-                var a = Lane(), b = Lane(), c = Lane(), d = Lane()
-                for i in stride(from: range.lowerBound, to: range.upperBound - 3, by: 4) {
-                    a &+= shared.lanes[i]
-                    b &+= shared.lanes[i + 1]
-                    c &+= shared.lanes[i + 2]
-                    d &+= shared.lanes[i + 3]
-                }
-                shared.keep((a &+ b &+ c &+ d).wrappedSum())
-            }
+            DispatchQueue.concurrentPerform(iterations: workers) { block.sum($0) }
             best = max(best, Double(bytes) / ((ContinuousClock.now - began) / .seconds(1)))
+            check &+= block.total
         }
-        return best
+        // The sums are used, so that no compiler leaves the reading out.
+        return check == 0 ? 0 : best
     }
 
-    /// Workers read disjoint parts of the block, or write them before anybody reads.
-    private struct SendableBlock: @unchecked Sendable {
-        let lanes: UnsafeBufferPointer<SIMD16<UInt64>>
-        /// Keeps the optimiser from dropping the sum.
-        @inline(never) func keep(_ sum: UInt64) { withExtendedLifetime(sum) {} }
+    private typealias Lane = SIMD16<UInt64>
+
+    /// Memory that workers fill and read, each its own part.
+    private final class Block: @unchecked Sendable {  // parts and sums of different workers do not overlap
+        private let lanes: UnsafeMutableBufferPointer<Lane>
+        private let sums: UnsafeMutableBufferPointer<UInt64>
+        private let share: Int
+
+        init(count: Int, workers: Int) {
+            lanes = .allocate(capacity: count)
+            sums = .allocate(capacity: workers)
+            share = (count + workers - 1) / workers
+        }
+
+        deinit {
+            lanes.deallocate()
+            sums.deallocate()
+        }
+
+        private func range(_ worker: Int) -> Range<Int> { (worker * share)..<min(lanes.count, (worker + 1) * share) }
+
+        func fill(_ worker: Int) { for i in range(worker) { lanes[i] = Lane(repeating: UInt64(i) | 1) } }
+
+        func sum(_ worker: Int) {
+            let range = range(worker)
+            var a = Lane(), b = Lane(), c = Lane(), d = Lane()
+            for i in stride(from: range.lowerBound, to: range.upperBound - 3, by: 4) {
+                a &+= lanes[i]
+                b &+= lanes[i + 1]
+                c &+= lanes[i + 2]
+                d &+= lanes[i + 3]
+            }
+            sums[worker] = (a &+ b &+ c &+ d).wrappedSum() | 1
+        }
+
+        var total: UInt64 { sums.reduce(0, &+) }
     }
 
     /// FLOPs a second of a large square product in the given type: the best of several.
