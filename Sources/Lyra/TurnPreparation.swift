@@ -149,10 +149,11 @@ extension TurnRun {
         }
         let tokenSeconds =
             Double(model.configuration.speechStack) * 2 * Double(LogMel.hopSamples) / Double(LogMel.sampleRate)
+        // Rebuilt caches bring recordings of earlier turns, whose lengths are not kept, before those of this one.
+        let earlier = spans.count { $0.kind == .speech } - speechSeconds.count
+        let lengths = Array(repeating: Double.infinity, count: max(0, earlier)) + speechSeconds
         send(
             .evidence(
-                Evidence(
-                    extractions, spans: spans, grids: grids, secondsPerToken: tokenSeconds,
-                    speechSeconds: speechSeconds)))
+                Evidence(extractions, spans: spans, grids: grids, secondsPerToken: tokenSeconds, speechSeconds: lengths)))
     }
 }
