@@ -70,6 +70,10 @@ import Testing
             }
             #expect(!sound.isEmpty)
 
+            for try await event in conversation.reply(to: [.text("Tell me a long story.")]) {
+                if case .text = event { break }
+            }
+
             do {
                 _ = try await conversation.respond(to: [.image(.file("no-such-picture.png"))])
             } catch {
@@ -82,10 +86,6 @@ import Testing
             _ = try await conversation.respond(to: [.text("Hello")], options: options)
             note(trace.names.joined(separator: " "))
             #expect(trace.names.contains("logits"))
-
-            for try await event in conversation.reply(to: [.text("Tell me a long story.")]) {
-                if case .text = event { break }
-            }
         }
     }
 
