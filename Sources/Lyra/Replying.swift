@@ -108,6 +108,8 @@ struct TurnRun {
     private let start: ContinuousClock.Instant
     private var timings = Timings()
     private var usage = Usage()
+    /// Length of each recording of this turn.
+    private var speechSeconds: [Double] = []
     private var sampler: Sampler
     private var text: StreamingDecoder
     private var answer = ""
@@ -179,11 +181,12 @@ struct TurnRun {
             case .samples(let samples): encoded.append(try encoder.speech(samples, adapter: choice))
             }
         }
+        usage.speechSeconds = encoded.reduce(0) { $0 + $1.seconds }
         for part in encoded {
             if let frames = part.frames { state.frames[state.media.count] = frames }
             state.media.append(part.medium)
             state.windows = max(state.windows, part.windows)
-            usage.speechSeconds += part.seconds
+            if case .speech = part.medium { speechSeconds.append(part.seconds) }
         }
     }
 
@@ -274,11 +277,12 @@ struct TurnRun {
         }
         let tokenSeconds =
             Double(model.configuration.speechStack) * 2 * Double(LogMel.hopSamples) / Double(LogMel.sampleRate)
+        // Rebuilt caches bring recordings of earlier turns, whose lengths are not kept, before those of this one.
+        let earlier = spans.count { $0.kind == .speech } - speechSeconds.count
+        let lengths = Array(repeating: Double.infinity, count: max(0, earlier)) + speechSeconds
         send(
             .evidence(
-                Evidence(
-                    extractions, spans: spans, grids: grids, secondsPerToken: tokenSeconds,
-                    speechSeconds: [usage.speechSeconds])))
+                Evidence(extractions, spans: spans, grids: grids, secondsPerToken: tokenSeconds, speechSeconds: lengths)))
     }
 
     private func traceInputs(_ state: ConversationState) {
