@@ -37,7 +37,7 @@ let package = Package(
         .executableTarget(
             name: "LyraCommand",
             dependencies: [
-                "Lyra",
+                "Lyra", "LyraModel", "LyraMedia", "LyraText", "MLX",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -46,6 +46,7 @@ let package = Package(
         .testTarget(name: "LyraMediaTests", dependencies: ["LyraMedia"], swiftSettings: strict),
         .testTarget(name: "LyraTextTests", dependencies: ["LyraText"], swiftSettings: strict),
         .testTarget(name: "LyraModelTests", dependencies: ["LyraModel", "LyraMedia", "LyraText"], swiftSettings: strict),
+        .testTarget(name: "LyraCommandTests", dependencies: ["LyraCommand", "Lyra", "LyraMedia", "LyraModel"], swiftSettings: strict),
         .testTarget(name: "LyraTests", dependencies: ["Lyra"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6],

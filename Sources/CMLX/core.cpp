@@ -2,11 +2,16 @@
 #include "internal.hpp"
 #include <array>
 #include <cstring>
+#include <mutex>
+#include <sstream>
 
 namespace cmlx {
 
 namespace {
 thread_local std::string last_error;
+/// One evaluation at a time: the stream may be used from any thread but not by two at once. Recursive, as a Swift
+/// function being differentiated may evaluate.
+std::recursive_mutex evaluation;
 const std::array<mx::Dtype, 14> dtypes = {
     mx::bool_, mx::uint8, mx::uint16, mx::uint32, mx::uint64, mx::int8, mx::int16,
     mx::int32, mx::int64, mx::float16, mx::bfloat16, mx::float32, mx::float64, mx::complex64};
@@ -20,7 +25,15 @@ void set_error(const char *message) noexcept {
 }
 
 mx::Stream stream() {
-    static const mx::Stream shared = mx::new_thread_unsafe_stream(mx::Device::cpu);
+    static const mx::Stream shared = [] {
+        mx::set_default_device(mx::Device::cpu);
+        return mx::new_thread_unsafe_stream(mx::Device::cpu);
+    }();
+    thread_local bool is_default = false;
+    if (!is_default) {
+        mx::set_default_stream(shared);
+        is_default = true;
+    }
     return shared;
 }
 
@@ -74,6 +87,14 @@ int cmlx_array_wrap(void *data, const int32_t *shape, size_t rank, cmlx_dtype ty
     });
 }
 
+int cmlx_scalar(double value, cmlx_dtype type, cmlx_array *out) {
+    return produce(out, [&] { return mx::array(value, to_dtype(type)); });
+}
+
+int cmlx_scalar_integer(int64_t value, cmlx_dtype type, cmlx_array *out) {
+    return produce(out, [&] { return mx::array(value, to_dtype(type)); });
+}
+
 size_t cmlx_array_rank(cmlx_array array) { return array->value.ndim(); }
 size_t cmlx_array_size(cmlx_array array) { return array->value.size(); }
 int32_t cmlx_array_dimension(cmlx_array array, size_t axis) { return array->value.shape(static_cast<int>(axis)); }
@@ -81,6 +102,7 @@ cmlx_dtype cmlx_array_dtype(cmlx_array array) { return from_dtype(array->value.d
 
 int cmlx_array_data(cmlx_array array, const void **data) {
     return guard([&] {
+        std::lock_guard lock(evaluation);
         array->value.eval();
         if (!array->value.flags().row_contiguous) {
             array->value = mx::contiguous(array->value, false, stream());
@@ -90,6 +112,56 @@ int cmlx_array_data(cmlx_array array, const void **data) {
     });
 }
 
+int cmlx_array_describe(cmlx_array array, const char **text) {
+    return guard([&] {
+        thread_local std::string description;
+        std::lock_guard lock(evaluation);
+        std::ostringstream stream;
+        stream << array->value;
+        description = stream.str();
+        *text = description.c_str();
+    });
+}
+
 int cmlx_eval(const cmlx_array *arrays, size_t count) {
-    return guard([&] { mx::eval(to_vector(arrays, count)); });
+    return guard([&] {
+        std::lock_guard lock(evaluation);
+        mx::eval(to_vector(arrays, count));
+    });
+}
+
+int cmlx_async_eval(const cmlx_array *arrays, size_t count) {
+    return guard([&] {
+        std::lock_guard lock(evaluation);
+        mx::async_eval(to_vector(arrays, count));
+    });
+}
+
+size_t cmlx_memory_get(cmlx_memory which) {
+    size_t bytes = 0;
+    guard([&] {
+        switch (which) {
+        case CMLX_MEMORY_ACTIVE: bytes = mx::get_active_memory(); break;
+        case CMLX_MEMORY_PEAK: bytes = mx::get_peak_memory(); break;
+        case CMLX_MEMORY_CACHE: bytes = mx::get_cache_memory(); break;
+        case CMLX_MEMORY_LIMIT: bytes = mx::get_memory_limit(); break;
+        case CMLX_MEMORY_CACHE_LIMIT:
+            bytes = mx::set_cache_limit(0);  // MLX has no getter, only a setter that returns the limit before
+            mx::set_cache_limit(bytes);
+            break;
+        }
+    });
+    return bytes;
+}
+
+int cmlx_memory_set(cmlx_memory which, size_t bytes) {
+    return guard([&] {
+        switch (which) {
+        case CMLX_MEMORY_PEAK: mx::reset_peak_memory(); break;
+        case CMLX_MEMORY_CACHE: mx::clear_cache(); break;
+        case CMLX_MEMORY_LIMIT: mx::set_memory_limit(bytes); break;
+        case CMLX_MEMORY_CACHE_LIMIT: mx::set_cache_limit(bytes); break;
+        default: throw std::invalid_argument("active memory cannot be set");
+        }
+    });
 }

@@ -17,7 +17,8 @@ namespace cmlx {
 
 void set_error(const char *message) noexcept;
 
-/// The stream of every operation: usable from any thread, unlike MLX's thread-local default streams.
+/// The stream of every operation: usable from any thread, unlike MLX's thread-local default streams. Also makes it the
+/// calling thread's default, for the few places where MLX takes the default itself (eval, gradients of some operations).
 mx::Stream stream();
 
 mx::Dtype to_dtype(cmlx_dtype type);
@@ -27,6 +28,7 @@ cmlx_dtype from_dtype(mx::Dtype type);
 template <class F>
 int guard(F &&body) noexcept {
     try {
+        stream();
         body();
         return 0;
     } catch (const std::exception &error) {
@@ -44,6 +46,8 @@ int produce(cmlx_array *out, F &&body) noexcept {
 }
 
 inline mx::Shape to_shape(const int32_t *shape, size_t rank) { return mx::Shape(shape, shape + rank); }
+
+inline std::vector<int> to_ints(const int32_t *values, size_t count) { return std::vector<int>(values, values + count); }
 
 inline std::vector<mx::array> to_vector(const cmlx_array *arrays, size_t count) {
     std::vector<mx::array> result;

@@ -1,1 +1,78 @@
-// placeholder
+// The open model: one actor that owns the networks and runs everything on a thread of its own.
+import Foundation
+import LyraMedia
+import LyraModel
+import LyraText
+import MLX
+
+/// Settings of an open model.
+public struct LyraOptions: Sendable {
+    /// nil: bf16 where the processor has instructions for it, else f32.
+    public var precision: Precision?
+    /// Where parts are that do not lie next to the model.
+    public var visionTower: String?
+    public var speechTower: String?
+    public var vocoder: String?
+    /// Does as the original release does where this implementation differs by choice; see docs/compatibility.md.
+    public var isCompatible = false
+
+    public init() {}
+}
+
+/// A Lyra that is ready to talk.
+///
+/// ```swift
+/// let lyra = try await Lyra.open("Lyra_Mini_3B")
+/// let conversation = lyra.conversation()
+/// for try await event in conversation.reply(to: [.image(.file("menu.jpg")), .speech(.file("question.mp3"))]) {
+///     if case .text(let delta) = event { print(delta, terminator: "") }
+/// }
+/// ```
+///
+/// Calls from several tasks are safe; replies of different conversations take turns, token by token.
+public actor Lyra {
+    private let executor = ModelExecutor()
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    let model: LyraModel
+    let tokenizer: Tokenizer
+    public nonisolated let options: LyraOptions
+    public nonisolated let precision: Precision
+    public nonisolated let location: ModelLocation
+    var conversations: [UUID: ConversationState] = [:]
+
+    /// Loads the checkpoint at `path`: a folder with `config.json`, or a release's root with one model in it.
+    public static func open(_ path: String, options: LyraOptions = LyraOptions()) async throws -> Lyra {
+        try await Task.detached { try Lyra(path, options) }.value
+    }
+
+    private init(_ path: String, _ options: LyraOptions) throws {
+        let (location, configuration) = try ModelLocation.resolve(
+            path, vision: options.visionTower, speech: options.speechTower, vocoder: options.vocoder)
+        self.options = options
+        self.location = location
+        precision = options.precision ?? (Kernel.hasFastBFloat16 ? .bf16 : .f32)
+        tokenizer = try Tokenizer(directory: URL(fileURLWithPath: location.model))
+        model = try LyraModel(location, configuration, precision: precision)
+    }
+
+    /// Starts a conversation. It ends when the last reference to it goes.
+    /// - Parameter system: the system prompt; the models were trained with the default. nil for none.
+    public nonisolated func conversation(system: String? = ChatTemplate().systemPrompt) -> Conversation {
+        Conversation(self, system: system)
+    }
+
+    func close(_ id: UUID) { conversations[id] = nil }
+}
+
+/// Runs the model's work on one queue, off the cooperative pool: computing blocks its thread for long.
+final class ModelExecutor: SerialExecutor {
+    private let queue = DispatchQueue(label: "lyra.model", qos: .userInitiated)
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        queue.async { job.runSynchronously(on: self.asUnownedSerialExecutor()) }
+    }
+
+    func asUnownedSerialExecutor() -> UnownedSerialExecutor { UnownedSerialExecutor(ordinary: self) }
+}

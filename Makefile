@@ -1,0 +1,45 @@
+# Everything a newcomer needs: make demo | test | bench | build | clean. Each target sets up what it needs.
+# Works from any directory: make -C path/to/lyra demo
+ROOT := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
+SHELL := /bin/bash
+# Swift finds MLX and FFmpeg through pkg-config; bootstrap writes the files.
+SWIFT_ENV = cd "$(ROOT)" && export PKG_CONFIG_PATH="$$PWD/.deps/pkgconfig$${PKG_CONFIG_PATH:+:$$PKG_CONFIG_PATH}"
+# Release mode throughout: the C++ kernels are useless without optimisation. Tests reach into modules, which needs a flag;
+# programs are built with it too, and tests by `swift build` as well, because `swift test` compiles all modules anew for it.
+BUILD = swift build -c release -Xswiftc -enable-testing
+LYRA = .build/release/lyra
+MODEL ?= output/Lyra_Tiny
+FILTER ?=
+# Tests run one after another, since each uses all cores; threads that wait sleep soon, as the command line has them do.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench build clean bootstrap
+
+help:
+	@echo 'make demo    ask a question about a picture by voice; the answer is printed and spoken (a minute or two at first)'
+	@echo 'make test    run all tests and print what agrees with the original, and how closely'
+	@echo 'make bench   measure every stage at the size of Lyra-Mini 3B (random weights; needs about 16 GiB of memory)'
+	@echo 'make build   build the command line tool: .build/release/lyra'
+	@echo 'make clean   remove what was built and written (keeps .deps/, which bootstrap fills)'
+	@echo
+	@echo 'make demo MODEL=path/to/checkpoint   uses a checkpoint of yours'
+	@echo 'make test FILTER=OracleTests         runs the tests whose names match'
+
+bootstrap:
+	@"$(ROOT)/scripts/bootstrap"
+
+build: bootstrap
+	@$(SWIFT_ENV) && $(BUILD) --product lyra
+
+demo: build
+	@$(SWIFT_ENV) && scripts/demo "$(MODEL)"
+
+test: bootstrap
+	@$(SWIFT_ENV) && $(BUILD) --build-tests && export GOMP_SPINCOUNT=$${GOMP_SPINCOUNT:-5000} && \
+		swift test -c release --skip-build --disable-xctest --no-parallel $(if $(FILTER),--filter '$(FILTER)')
+
+bench: build
+	@$(SWIFT_ENV) && $(LYRA) bench --preset mini
+
+clean:
+	@cd "$(ROOT)" && rm -rf .build output examples/Assistant/.build

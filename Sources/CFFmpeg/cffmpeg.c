@@ -1,2 +1,0 @@
-#include "cffmpeg.h"
-int cffmpeg_placeholder(void) { return 0; }

@@ -1,0 +1,90 @@
+// Options that choose a checkpoint and how it is computed, shared by all commands that open one.
+import ArgumentParser
+import Foundation
+import Logging
+import Lyra
+import LyraModel
+
+extension Precision: ExpressibleByArgument {}
+extension AdapterChoice: ExpressibleByArgument {}
+
+struct ModelOptions: ParsableArguments {
+    @Option(
+        name: [.short, .long],
+        help: ArgumentHelp(
+            "The checkpoint: a folder with config.json, or a release's root. Default: the environment variable LYRA_MODEL.",
+            valueName: "dir"))
+    var model: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "f32 is exact, bf16 takes half the memory and time. Default: bf16 where the processor has instructions for it.",
+            valueName: "type"))
+    var precision: Precision?
+
+    @Option(help: ArgumentHelp("Where the vision tower is, if not where config.json says.", valueName: "dir"))
+    var visionTower: String?
+
+    @Option(help: ArgumentHelp("Where the speech tower is, if not where config.json says.", valueName: "dir"))
+    var speechTower: String?
+
+    @Option(help: ArgumentHelp("Where the vocoder is, if not in model_zoo/audio/vocoder.", valueName: "dir"))
+    var vocoder: String?
+
+    @Flag(help: "Do as the original release does where this implementation differs by choice (docs/compatibility.md).")
+    var compat = false
+
+    @Flag(name: [.short, .long], help: "Tell on standard error what is being done.")
+    var verbose = false
+
+    /// The checkpoint's path, from the option or the environment.
+    func path() throws -> String {
+        if let model { return model }
+        if let named = ProcessInfo.processInfo.environment["LYRA_MODEL"], !named.isEmpty { return named }
+        throw UsageError("no model is named: give one with --model DIR, or in the environment variable LYRA_MODEL")
+    }
+
+    /// What a request wants of the model.
+    struct Needs: OptionSet {
+        let rawValue: Int
+        static let sight = Needs(rawValue: 1), hearing = Needs(rawValue: 2), speech = Needs(rawValue: 4)
+    }
+
+    /// Finds the checkpoint's parts, without loading them, and fails if one that is needed is not there.
+    func resolve(needs: Needs = []) throws -> (location: ModelLocation, configuration: LyraConfiguration) {
+        let (location, configuration) = try ModelLocation.resolve(
+            try path(), vision: visionTower, speech: speechTower, vocoder: vocoder)
+        let wanted: [(Needs, String, String?)] = [
+            (.sight, "vision tower", location.vision), (.hearing, "speech tower", location.speech),
+            (.speech, "vocoder", location.vocoder),
+        ]
+        for (need, part, found) in wanted where needs.contains(need) && found == nil {
+            throw location.missing[part]
+                ?? ModelLocationError.noModel(path: location.model, reason: "its config.json names no \(part)")
+        }
+        if needs.contains(.speech), configuration.generator == nil {
+            throw ModelLocationError.noModel(
+                path: location.model, reason: "it has no speech generator, so it cannot speak; leave out --speak")
+        }
+        return (location, configuration)
+    }
+
+    /// Loads the checkpoint.
+    func open() async throws -> (lyra: Lyra, seconds: Double) {
+        var options = LyraOptions()
+        options.precision = precision
+        (options.visionTower, options.speechTower, options.vocoder) = (visionTower, speechTower, vocoder)
+        options.isCompatible = compat
+        let began = ContinuousClock.now, path = try path()
+        let lyra = try await withSpinner("loading the model") { [options] in try await Lyra.open(path, options: options) }
+        let seconds = (ContinuousClock.now - began) / .seconds(1)
+        try Task.checkCancellation()
+        Log.command.info(
+            "model loaded",
+            metadata: [
+                "model": "\(lyra.location.model)", "precision": "\(lyra.precision.rawValue)",
+                "seconds": "\(String(format: "%.1f", seconds))",
+            ])
+        return (lyra, seconds)
+    }
+}

@@ -1,0 +1,56 @@
+// Ctrl-C and its kin: the first stops the work at hand, a second one, or work that does not stop, ends the process.
+import Foundation
+import Synchronization
+
+enum Interrupts {
+    private struct State {
+        var handler: (@Sendable () -> Void)?
+        var count = 0
+        var isPatient = false
+    }
+    // One a process, as signals are.
+    private static let state = Mutex(State())
+
+    /// How long work may take to stop after it was asked to: a step of a large model can take longer, and partial files
+    /// are removed either way.
+    private static let grace = 3.0
+
+    /// Takes over SIGINT and SIGTERM, and ignores SIGPIPE: writing to a closed pipe is an error of the write instead.
+    static func install() {
+        signal(SIGPIPE, SIG_IGN)
+        for number in [SIGINT, SIGTERM] {
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number, queue: .global(qos: .userInteractive))
+            source.setEventHandler {
+                _ = source  // kept alive by its own handler, for as long as the process
+                received()
+            }
+            source.activate()
+        }
+    }
+
+    /// What an interrupt does: cancel the work at hand.
+    static func onInterrupt(_ handler: @escaping @Sendable () -> Void) {
+        state.withLock { $0.handler = handler }
+    }
+
+    static var wasInterrupted: Bool { state.withLock { $0.count > 0 } }
+
+    /// Interrupts are answered by `handler`, which tells whether it had something to stop; only when it had not does the
+    /// usual happen. For programs that go on after an interrupt.
+    static func handle(_ handler: (@Sendable () -> Bool)?) {
+        conditional.withLock { $0 = handler }
+    }
+    private static let conditional = Mutex<(@Sendable () -> Bool)?>(nil)
+
+    private static func received() {
+        if let handler = conditional.withLock({ $0 }), handler() { return }
+        let (handler, count) = state.withLock { state in
+            state.count += 1
+            return (state.handler, state.count)
+        }
+        guard count == 1, let handler else { Terminal.abandon(ExitStatus.interrupted) }
+        handler()
+        DispatchQueue.global().asyncAfter(deadline: .now() + grace) { Terminal.abandon(ExitStatus.interrupted) }
+    }
+}

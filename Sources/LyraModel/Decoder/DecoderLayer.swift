@@ -1,0 +1,67 @@
+// One layer of a Qwen2 decoder: grouped-query attention with rotary positions, gated feed-forward, RMS norms.
+import MLX
+
+/// Sizes of one decoder layer.
+struct DecoderLayerShape {
+    var width, intermediateSize, queryHeads, keyValueHeads: Int
+    var epsilon: Float
+    var headDimension: Int { width / queryHeads }
+}
+
+/// h = x + Attention(RMSNorm(x)); y = h + Down(SiLU(Gate(n)) * Up(n)), n = RMSNorm(h)
+struct DecoderLayer {
+    let shape: DecoderLayerShape
+    var query, key, value, output: Linear
+    var gate, up, down: Linear
+    let inputNorm, postAttentionNorm: RMSNorm
+
+    init(_ parameters: Parameters, _ name: String, _ shape: DecoderLayerShape) {
+        self.shape = shape
+        let width = shape.width, keyValue = shape.keyValueHeads * shape.headDimension
+        query = Linear(parameters, "\(name).self_attn.q_proj", in: width, out: width, bias: true)
+        key = Linear(parameters, "\(name).self_attn.k_proj", in: width, out: keyValue, bias: true)
+        value = Linear(parameters, "\(name).self_attn.v_proj", in: width, out: keyValue, bias: true)
+        output = Linear(parameters, "\(name).self_attn.o_proj", in: width, out: width, bias: false)
+        gate = Linear(parameters, "\(name).mlp.gate_proj", in: width, out: shape.intermediateSize, bias: false)
+        up = Linear(parameters, "\(name).mlp.up_proj", in: width, out: shape.intermediateSize, bias: false)
+        down = Linear(parameters, "\(name).mlp.down_proj", in: shape.intermediateSize, out: width, bias: false)
+        inputNorm = RMSNorm(parameters, "\(name).input_layernorm", width, epsilon: shape.epsilon)
+        postAttentionNorm = RMSNorm(parameters, "\(name).post_attention_layernorm", width, epsilon: shape.epsilon)
+    }
+
+    mutating func attach(_ adapter: Adapter, _ parameters: Parameters, prefix: String, rank: Int, scale: Float) {
+        for map in [\Self.query, \.key, \.value, \.output, \.gate, \.up, \.down] {
+            self[keyPath: map].attach(adapter, parameters, prefix: prefix, rank: rank, scale: scale)
+        }
+    }
+
+    private func heads(_ x: MLXArray, _ count: Int) -> MLXArray {
+        x.reshaped([x.dim(0), x.dim(1), count, shape.headDimension])
+    }
+
+    /// Rotated queries of rows of the residual stream: [1, n, queryHeads, headDim].
+    func queries(_ x: MLXArray, _ rotation: (cosine: MLXArray, sine: MLXArray), adapter: Adapter?) -> MLXArray {
+        Kernel.rotary(
+            heads(query(inputNorm(x), adapter: adapter), shape.queryHeads), cos: rotation.cosine, sin: rotation.sine)
+    }
+
+    /// x: [batch, n, width] float32, the residual stream. With a cache the new tokens see all it holds.
+    func callAsFunction(
+        _ x: MLXArray, _ rotation: (cosine: MLXArray, sine: MLXArray), cache: inout KVCache, adapter: Adapter? = nil
+    ) -> MLXArray {
+        let normed = inputNorm(x)
+        let q = Kernel.rotary(
+            heads(query(normed, adapter: adapter), shape.queryHeads), cos: rotation.cosine, sin: rotation.sine)
+        let k = Kernel.rotary(
+            heads(key(normed, adapter: adapter), shape.keyValueHeads), cos: rotation.cosine, sin: rotation.sine)
+        let v = heads(value(normed, adapter: adapter), shape.keyValueHeads)
+        let (keys, values) = cache.append(k, v)
+        let attended = Kernel.attention(
+            q, keys, values, scale: 1 / Float(shape.headDimension).squareRoot(), causal: true
+        ).reshaped(x.shape)
+        let h = output(attended, adapter: adapter, residual: x, outputType: .float32)
+        let n = postAttentionNorm(h)
+        let inner = Kernel.swiglu(gate: gate(n, adapter: adapter), up: up(n, adapter: adapter))
+        return down(inner, adapter: adapter, residual: h, outputType: .float32)
+    }
+}

@@ -1,0 +1,60 @@
+// The affine map every network is made of, and its low-rank adapters (LYRA.md section 3).
+import MLX
+
+/// Which low-rank adapter is active: the one of the combination of modalities at hand.
+public enum Adapter: String, Sendable, CaseIterable, Codable {
+    /// One window of speech.
+    case speech
+    /// Several windows of speech.
+    case longSpeech = "long_speech"
+}
+
+/// y = x Wᵀ + b, plus B A x when an adapter is active.
+public struct Linear {
+    /// [out, in], as it lies in the checkpoint.
+    public let weight: MLXArray
+    /// [out]
+    public let bias: MLXArray?
+    /// A: [rank, in], B: [out, rank] with alpha / rank multiplied in.
+    var adapters: [Adapter: (a: MLXArray, b: MLXArray)] = [:]
+    private let name: String
+    private let shape: (out: Int, in: Int)
+
+    init(_ parameters: Parameters, _ name: String, in input: Int, out output: Int, bias hasBias: Bool) {
+        self.name = name
+        shape = (output, input)
+        weight = parameters.matrix("\(name).weight", [output, input])
+        bias = hasBias ? parameters.vector("\(name).bias", [output]) : nil
+    }
+
+    /// An affine map over a table that is used elsewhere too (a tied head).
+    init(sharing table: MLXArray, in input: Int, out output: Int) {
+        (name, shape) = ("", (output, input))
+        weight = table
+        bias = nil
+    }
+
+    /// Attaches a PEFT adapter if the source has one for this map. `prefix` stands before the map's own name.
+    mutating func attach(_ adapter: Adapter, _ parameters: Parameters, prefix: String, rank: Int, scale: Float) {
+        guard parameters.has("\(prefix)\(name).lora_A.weight") else { return }
+        let a = parameters.matrix("\(prefix)\(name).lora_A.weight", [rank, shape.in])
+        let b = parameters.matrix("\(prefix)\(name).lora_B.weight", [shape.out, rank])
+        // Recorded or misshapen tensors are empty; the scale is exact for the usual alpha / rank = 2.
+        adapters[adapter] = (a, b.size == 0 || scale == 1 ? b : (b.asType(.float32) * scale).asType(b.dtype))
+    }
+
+    /// x: [..., in] -> activation(x Wᵀ + b) + residual: [..., out].
+    public func callAsFunction(
+        _ x: MLXArray, adapter: Adapter? = nil, activation: Kernel.Activation = .none, residual: MLXArray? = nil,
+        outputType: DType? = nil
+    ) -> MLXArray {
+        guard let adapter, let low = adapters[adapter] else {
+            return Kernel.linear(
+                x, weight: weight, bias: bias, activation: activation, residual: residual, outputType: outputType)
+        }
+        precondition(activation == .none, "an adapted map has no fused activation")
+        let delta = Kernel.linear(
+            Kernel.linear(x, weight: low.a), weight: low.b, residual: residual, outputType: .float32)
+        return Kernel.linear(x, weight: weight, bias: bias, residual: delta, outputType: outputType ?? x.dtype)
+    }
+}
