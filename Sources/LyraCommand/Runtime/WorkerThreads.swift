@@ -12,6 +12,7 @@ enum WorkerThreads {
         guard getenv("GOMP_SPINCOUNT") == nil, getenv("OMP_WAIT_POLICY") == nil else { return }
         setenv("GOMP_SPINCOUNT", spins, 1)
         // On failure the program simply goes on as it is.
-        execv("/proc/self/exe", CommandLine.unsafeArgv)
+        guard let path = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") else { return }
+        execv(path, CommandLine.unsafeArgv)
     }
 }
