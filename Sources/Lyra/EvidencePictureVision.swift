@@ -105,7 +105,8 @@ struct VisionPanel {
         for piece in pieces where !piece.kept {
             guard let x = piece.x, let y = piece.y, let w = piece.width, let h = piece.height else { continue }
             func range(_ start: Double, _ length: Double, _ size: Int) -> Range<Int> {
-                let low = Int((start * Double(size)).rounded()), high = Int(((start + length) * Double(size)).rounded())
+                // The end of one cell is the beginning of the next, whatever their sums round to.
+                let low = Int((start * Double(size) + 1e-6).rounded()), high = Int(((start + length) * Double(size) + 1e-6).rounded())
                 return max(0, min(low, size))..<max(0, min(max(low, high), size))
             }
             for row in range(y, h, image.height) {

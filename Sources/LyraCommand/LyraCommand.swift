@@ -35,6 +35,7 @@ struct LyraCommand: AsyncParsableCommand {
         ])
 
     static func main() async {
+        WorkerThreads.waitBriefly()
         Interrupts.install()
         let code = await run(Array(CommandLine.arguments.dropFirst()))
         Terminal.leave(code)

@@ -19,6 +19,19 @@ enum WeightType: String, ExpressibleByArgument, CaseIterable {
     }
 }
 
+/// "5GB", "500 MB", "1000000"; powers of 1000.
+struct ByteSize: ExpressibleByArgument, Equatable {
+    var bytes: Int
+
+    init?(argument: String) {
+        let text = argument.uppercased().filter { !$0.isWhitespace }
+        let units = [("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("KB", 1e3), ("B", 1)]
+        let unit = units.first { text.hasSuffix($0.0) } ?? ("", 1)
+        guard let number = Double(text.dropLast(unit.0.count)), number * unit.1 >= 1, number * unit.1 < 1e15 else { return nil }
+        bytes = Int(number * unit.1)
+    }
+}
+
 struct NewCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "new",
@@ -53,6 +66,9 @@ struct NewCommand: AsyncParsableCommand {
     @Option(help: "Element type of the weights.")
     var dtype = WeightType.bf16
 
+    @Option(help: ArgumentHelp("Split weights into files of at most this size, e.g. 5GB. Default: one file.", valueName: "size"))
+    var maxShardSize: ByteSize?
+
     func run() async throws {
         Log.start(verbose: false)
         if let tokenizer, !FileManager.default.fileExists(atPath: tokenizer) { throw MissingInput("no folder at \(tokenizer)") }
@@ -68,7 +84,8 @@ struct NewCommand: AsyncParsableCommand {
     private func write() throws -> String {
         let began = ContinuousClock.now
         return try RandomCheckpoint.write(
-            preset: preset, seed: seed, to: directory, dtype: dtype.dtype, tokenizer: tokenizer
+            preset: preset, seed: seed, to: directory, dtype: dtype.dtype, tokenizer: tokenizer,
+            maximumShardBytes: maxShardSize?.bytes
         ) { part, share in
             try Task.checkCancellation()
             let elapsed = (ContinuousClock.now - began) / .seconds(1)

@@ -89,7 +89,7 @@ public enum Kernel {
         .make { cmlx_kernel_swiglu(gate.handle, up.handle, $0) }
     }
 
-    /// silu(gate) * up with the gate in the first half of the last axis and up in the second: `[..., 2F]` -> `[..., F]`.
+    /// silu(gate) * up, the gate in the first half of the last axis and up in the second: `[..., 2F]` -> `[..., F]`.
     public static func swiglu(_ fused: MLXArray) -> MLXArray {
         .make { cmlx_kernel_swiglu(fused.handle, nil, $0) }
     }

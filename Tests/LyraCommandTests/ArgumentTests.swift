@@ -98,6 +98,13 @@ import Testing
         }
     }
 
+    @Test func sizes() {
+        #expect(ByteSize(argument: "5GB")?.bytes == 5_000_000_000)
+        #expect(ByteSize(argument: "1.5 mb")?.bytes == 1_500_000)
+        #expect(ByteSize(argument: "2000")?.bytes == 2_000)
+        for wrong in ["", "GB", "-1GB", "many", "0", "nan", "1e30TB"] { #expect(ByteSize(argument: wrong) == nil, "\(wrong)") }
+    }
+
     @Test func slashCommands() {
         #expect(ChatLine("hello / there") == .message("hello / there"))
         #expect(ChatLine("  /image  my picture.png ") == .image("my picture.png"))

@@ -149,6 +149,20 @@ import Testing
         #expect(try answer.json()["finish_reason"] as? String == "length", "\(answer.errors)")
     }
 
+    @Test func shardedCheckpointsAreTheSame() throws {
+        let folder = try TemporaryFolder()
+        _ = try Command.run(["new", "--preset", "tiny", "--seed", "4", folder.file("one")])
+        let result = try Command.run(["new", "--preset", "tiny", "--seed", "4", "--max-shard-size", "200KB", folder.file("many")])
+        #expect(result.status == 0, "\(result.errors)")
+        let files = try FileManager.default.contentsOfDirectory(atPath: folder.file("many/work_dirs/Lyra_Tiny"))
+        #expect(files.contains { $0.hasPrefix("model-00002-of-") } && files.contains("model.safetensors.index.json"))
+        let answers = try ["one", "many"].map {
+            try Command.run(["ask", "--model", folder.file($0), "--text", "Hello?", "--max-tokens", "8", "--json"]).json()["token_ids"] as? [Int]
+        }
+        #expect(answers[0] == answers[1] && answers[0]?.count == 8)
+        #expect(try Command.run(["inspect", "--check", folder.file("many")]).status == 0)
+    }
+
     // MARK: bench
 
     @Test func benchPrintsATableAndALine() throws {

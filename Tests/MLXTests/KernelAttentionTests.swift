@@ -14,7 +14,9 @@ extension KernelTests {
             var kvHeads = 1
             var width = 8
             var causal = false
-            var testDescription: String { "B\(batch) L\(queries) S\(keys) H\(heads)/\(kvHeads) D\(width)\(causal ? " causal" : "")" }
+            var testDescription: String {
+                "B\(batch) L\(queries) S\(keys) H\(heads)/\(kvHeads) D\(width)\(causal ? " causal" : "")"
+            }
             var q: [Int] { [batch, queries, heads, width] }
             var kv: [Int] { [batch, keys, kvHeads, width] }
             var scale: Float { 1.5 / Float(width).squareRoot() }
@@ -40,7 +42,8 @@ extension KernelTests {
         func matchesLoops(c: Case, types: (DType, DType)) {
             forEachInstructionSet { isa in
                 var numbers = Numbers(17)
-                let q = numbers.array(c.q, types.0, scale: 2), k = numbers.array(c.kv, types.1, scale: 2)
+                let q = numbers.array(c.q, types.0, scale: 2)
+                let k = numbers.array(c.kv, types.1, scale: 2)
                 let v = numbers.array(c.kv, types.1)
                 let y = Kernel.attention(q, k, v, scale: c.scale, causal: c.causal)
                 #expect(y.shape == c.q && y.dtype == types.0)
@@ -92,7 +95,8 @@ extension KernelTests {
                     let k = numbers.array([keys, kvHeads, width], type)
                     let scale = 1 / Float(width).squareRoot()
                     let expected = Reference.attentionScores(
-                        doubles(q), doubles(k), queries: queries, keys: keys, heads: heads, kvHeads: kvHeads, width: width,
+                        doubles(q), doubles(k), queries: queries, keys: keys, heads: heads, kvHeads: kvHeads,
+                        width: width,
                         scale: Double(scale))
                     let y = Kernel.attentionScores(q, k, scale: scale)
                     #expect(y.shape == [keys] && y.dtype == .float32)
@@ -109,8 +113,11 @@ extension KernelTests {
             forEachInstructionSet { isa in
                 for type in [DType.float32, .bfloat16] {
                     var numbers = Numbers(31)
-                    let cache = numbers.array([2, 90, 2, 2, 24], type), fused = numbers.array([2, 40, 3, 4, 24], type)
-                    let q = slice(fused, axis: 2, 1), k = slice(cache, axis: 2, 0), v = slice(cache, axis: 2, 1)
+                    let cache = numbers.array([2, 90, 2, 2, 24], type)
+                    let fused = numbers.array([2, 40, 3, 4, 24], type)
+                    let q = slice(fused, axis: 2, 1)
+                    let k = slice(cache, axis: 2, 0)
+                    let v = slice(cache, axis: 2, 1)
                     let c = Case(batch: 2, queries: 40, keys: 90, heads: 4, kvHeads: 2, width: 24, causal: true)
                     let expected = c.reference([q, k, v].map(doubles))
                     let y = Kernel.attention(q, k, v, scale: c.scale, causal: true)
@@ -126,12 +133,18 @@ extension KernelTests {
                     var values = numbers(70 * 8)
                     values[3] = .nan
                     values[20] = .infinity
-                    let bad = array(values, [1, 70, 1, 8], type), good = numbers.array([1, 70, 1, 8], type)
+                    let bad = array(values, [1, 70, 1, 8], type)
+                    let good = numbers.array([1, 70, 1, 8], type)
                     for (q, k, v) in [(bad, good, good), (good, bad, good), (good, good, bad)] {
                         let y = floats(Kernel.attention(q, k, v, scale: 1, causal: false))
                         #expect(y.count == 560 && y[3].isNaN, "\(isa)")
                     }
-                    #expect(floats(Kernel.attentionScores(array(Array(values[0..<16]), [2, 1, 8], type), array(values, [70, 1, 8], type), scale: 1)).count == 70)
+                    #expect(
+                        floats(
+                            Kernel.attentionScores(
+                                array(Array(values[0..<16]), [2, 1, 8], type), array(values, [70, 1, 8], type), scale: 1
+                            )
+                        ).count == 70)
                 }
             }
         }

@@ -44,7 +44,8 @@ extension KernelTests {
                     }
                     check(arguments, type: type, "\(isa) \(activation)", reference) {
                         Kernel.conv1d(
-                            $0[0], weight: $0[1], bias: $0[2], stride: c.stride, padding: c.padding, dilation: c.dilation,
+                            $0[0], weight: $0[1], bias: $0[2], stride: c.stride, padding: c.padding,
+                            dilation: c.dilation,
                             activation: activation)
                     }
                 }
@@ -57,7 +58,8 @@ extension KernelTests {
             forEachInstructionSet { isa in
                 var numbers = Numbers(43)
                 let arguments = [
-                    numbers.array([c.batch, c.length, c.input], type), numbers.array([c.input, c.output, c.kernel], type),
+                    numbers.array([c.batch, c.length, c.input], type),
+                    numbers.array([c.input, c.output, c.kernel], type),
                     numbers.array([c.output]),
                 ]
                 func reference(_ v: [[Double]]) -> [Double] {
@@ -75,7 +77,8 @@ extension KernelTests {
             _ arguments: [MLXArray], type: DType, _ what: String, _ reference: ([[Double]]) -> [Double],
             _ kernel: @escaping ([MLXArray]) -> MLXArray
         ) {
-            let values = arguments.map(doubles), expected = reference(values)
+            let values = arguments.map(doubles)
+            let expected = reference(values)
             let y = kernel(arguments)
             expectClose(floats(y), expected.map { Float($0) }, type == .float32 ? 2e-6 : rounding(type), what)
             var numbers = Numbers(47)

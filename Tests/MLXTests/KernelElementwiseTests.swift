@@ -20,12 +20,15 @@ extension KernelTests {
             forEachInstructionSet { isa in
                 for count in [1, 15, 16, 17, 1000] {
                     var numbers = Numbers(UInt64(count))
-                    let x = numbers.array([count], type, scale: 6), upstream = numbers.array([count])
+                    let x = numbers.array([count], type, scale: 6)
+                    let upstream = numbers.array([count])
                     for c in cases {
                         let what = "\(c.name) \(isa) \(type) \(count)"
                         // exp is good to 2e-7 relative, the normal distribution function to 1.5e-7 absolute.
                         expectClose(floats(c.kernel(x)), doubles(x).map { Float(c.formula($0)) }, rounding(type), what)
-                        let expected = Reference.gradients([doubles(x)], upstream: doubles(upstream)) { $0[0].map(c.formula) }
+                        let expected = Reference.gradients([doubles(x)], upstream: doubles(upstream)) {
+                            $0[0].map(c.formula)
+                        }
                         let actual = gradients([x], upstream: Kernel.convert(upstream, to: type)) { c.kernel($0[0]) }
                         expectClose(actual[0], expected[0], type == .float32 ? 3e-6 : 0.02, "gradient of " + what)
                     }
@@ -48,7 +51,8 @@ extension KernelTests {
             forEachInstructionSet { isa in
                 for (rows, width) in [(1, 1), (3, 5), (2, 16), (5, 33), (40, 257)] {
                     var numbers = Numbers(5)
-                    let gate = numbers(rows * width, scale: 4), up = numbers(rows * width)
+                    let gate = numbers(rows * width, scale: 4)
+                    let up = numbers(rows * width)
                     let upstream = numbers.array([rows, width], type)
                     let separate = [array(gate, [rows, width], type), array(up, [rows, width], type)]
                     let both: [Float] = (0..<rows).flatMap { (r: Int) -> [Float] in
@@ -58,7 +62,8 @@ extension KernelTests {
                     let fused = array(both, [rows, 2 * width], type)
                     let values = separate.map(doubles)
                     let expected = zip(values[0], values[1]).map { Float(Reference.activate($0, .silu) * $1) }
-                    expectClose(floats(Kernel.swiglu(gate: separate[0], up: separate[1])), expected, rounding(type), isa)
+                    expectClose(
+                        floats(Kernel.swiglu(gate: separate[0], up: separate[1])), expected, rounding(type), isa)
                     expectClose(floats(Kernel.swiglu(fused)), expected, rounding(type), "fused \(isa)")
                     guard rows < 40 else { continue }
                     let slopes = Reference.gradients(values, upstream: doubles(upstream)) {
@@ -83,7 +88,8 @@ extension KernelTests {
             forEachInstructionSet { isa in
                 for count in [1, 31, 5000] {
                     var numbers = Numbers(9)
-                    let a = numbers.array([count]), b = numbers.array([count], .bfloat16)
+                    let a = numbers.array([count])
+                    let b = numbers.array([count], .bfloat16)
                     for type in [DType.float32, .bfloat16] {
                         let expected = zip(doubles(a), doubles(b)).map { Float($0 + $1) }
                         expectClose(floats(Kernel.add(a, b, outputType: type)), expected, rounding(type), isa)
@@ -108,15 +114,18 @@ extension KernelTests {
             forEachInstructionSet { isa in
                 for (rows, width) in [(1, 1), (2, 7), (3, 16), (4, 33), (50, 130)] {
                     var numbers = Numbers(11)
-                    let x = numbers.array([rows, width], type, scale: 3), upstream = numbers.array([rows, width])
-                    let w = numbers.array([width], weightType), b = numbers.array([width], weightType)
+                    let x = numbers.array([rows, width], type, scale: 3)
+                    let upstream = numbers.array([rows, width])
+                    let w = numbers.array([width], weightType)
+                    let b = numbers.array([width], weightType)
                     for centred in [false, true] {
                         let arguments = centred ? [x, w, b] : [x, w]
                         func reference(_ v: [[Double]]) -> [Double] {
                             Reference.norm(v[0], v[1], centred ? v[2] : nil, width: width, centred: centred, eps: 1e-5)
                         }
                         func kernel(_ v: [MLXArray]) -> MLXArray {
-                            centred ? Kernel.layerNorm(v[0], weight: v[1], bias: v[2], eps: 1e-5, outputType: .float32)
+                            centred
+                                ? Kernel.layerNorm(v[0], weight: v[1], bias: v[2], eps: 1e-5, outputType: .float32)
                                 : Kernel.rmsNorm(v[0], weight: v[1], eps: 1e-5, outputType: .float32)
                         }
                         let what = "\(isa) \(type) \(weightType) \(rows)x\(width) \(centred)"
@@ -140,7 +149,8 @@ extension KernelTests {
             forEachInstructionSet { isa in
                 for shape in [[1, 1, 1, 2], [2, 3, 2, 10], [1, 5, 3, 32], [2, 4, 2, 72]] {
                     var numbers = Numbers(13)
-                    let x = numbers.array(shape, type), upstream = numbers.array(shape, type)
+                    let x = numbers.array(shape, type)
+                    let upstream = numbers.array(shape, type)
                     let angles = numbers(shape[1] * shape[3] / 2, scale: 3)
                     let cosines = array(angles.map { cosf($0) }, [shape[1], shape[3] / 2])
                     let sines = array(angles.map { sinf($0) }, [shape[1], shape[3] / 2])

@@ -21,7 +21,8 @@ extension KernelTests {
                     for activation in [Kernel.Activation.none, .gelu, .quickGelu, .relu, .silu] {
                         for output in [DType.float32, .bfloat16] {
                             var numbers = Numbers(UInt64(seed) + 1)
-                            let x = numbers.array([m, k], inputType), w = numbers.array([n, k], weightType)
+                            let x = numbers.array([m, k], inputType)
+                            let w = numbers.array([n, k], weightType)
                             let extra = activation == .none ? seed % 4 : 3
                             let b = extra & 1 == 0 ? nil : numbers.array([n], seed % 2 == 0 ? weightType : .float32)
                             let r = extra & 2 == 0 ? nil : numbers.array([m, n], seed % 3 == 0 ? .bfloat16 : .float32)
@@ -34,7 +35,8 @@ extension KernelTests {
                                 rounded, doubles(w), b.map(doubles), r.map(doubles), m: m, n: n, k: k, activation)
                             // Up to 257 float32 additions: about sqrt(257) roundings of 6e-8 of the largest.
                             expectClose(
-                                floats(y), expected.map { Float($0) }, 2e-6 + (output == .bfloat16 ? rounding(output) : 0),
+                                floats(y), expected.map { Float($0) },
+                                2e-6 + (output == .bfloat16 ? rounding(output) : 0),
                                 "\(isa) \(m)x\(n)x\(k) \(inputType) \(weightType) -> \(output) \(activation)")
                         }
                     }
@@ -47,7 +49,8 @@ extension KernelTests {
                 for activation in [Kernel.Activation.none, .gelu, .quickGelu, .silu] {
                     var numbers = Numbers(7)
                     let arguments = [
-                        numbers.array([m, k], type), numbers.array([n, k], type), numbers.array([n]), numbers.array([m, n]),
+                        numbers.array([m, k], type), numbers.array([n, k], type), numbers.array([n]),
+                        numbers.array([m, n]),
                     ]
                     let upstream = numbers.array([m, n])
                     let actual = gradients(arguments, upstream: upstream) {
@@ -60,7 +63,8 @@ extension KernelTests {
                     }
                     for (part, (a, e)) in zip(actual, expected).enumerated() {
                         // In bfloat16 the upstream gradient and the results are rounded.
-                        expectClose(a, e, type == .bfloat16 ? 0.01 : 3e-6, "\(part) \(type) \(activation) \(m)x\(n)x\(k)")
+                        expectClose(
+                            a, e, type == .bfloat16 ? 0.01 : 3e-6, "\(part) \(type) \(activation) \(m)x\(n)x\(k)")
                     }
                 }
             }
@@ -87,7 +91,8 @@ extension KernelTests {
                         }
                     }
                     func product(_ v: [MLXArray]) -> MLXArray {
-                        Kernel.matmul(v[0], v[1], transposeA: transposed.0, transposeB: transposed.1, outputType: .float32)
+                        Kernel.matmul(
+                            v[0], v[1], transposeA: transposed.0, transposeB: transposed.1, outputType: .float32)
                     }
                     let values = [doubles(a), doubles(b)]
                     let what = "\(isa) \(type) \(transposed) \(batch) \(m)x\(n)x\(k)"
@@ -103,12 +108,15 @@ extension KernelTests {
         @Test func mlxMultipliesThroughOneDNN() {
             var numbers = Numbers(5)
             let (m, n, k) = (33, 20, 47)
-            let a = numbers.array([m, k]), b = numbers.array([k, n])
+            let a = numbers.array([m, k])
+            let b = numbers.array([k, n])
             let before = cmlx_kernel_blas_calls()
             let y = floats(MLXArray.make { cmlx_kernel_test_plain_matmul(a.handle, b.handle, $0) })
             #expect(cmlx_kernel_blas_calls() > before)
             let (x, z) = (doubles(a), doubles(b))
-            let expected = (0..<m * n).map { i in Float((0..<k).reduce(0.0) { $0 + x[i / n * k + $1] * z[$1 * n + i % n] }) }
+            let expected = (0..<m * n).map { i in
+                Float((0..<k).reduce(0.0) { $0 + x[i / n * k + $1] * z[$1 * n + i % n] })
+            }
             expectClose(y, expected, 2e-6)
         }
 

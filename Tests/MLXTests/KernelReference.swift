@@ -50,7 +50,8 @@ enum Reference {
         let (length, heads, half) = (shape[1], shape[2], shape[3] / 2)
         var y = x
         for row in 0..<(x.count / max(1, 2 * half)) {
-            let table = (row / heads % length) * half, at = row * 2 * half
+            let table = (row / heads % length) * half
+            let at = row * 2 * half
             for j in 0..<half {
                 let (x1, x2, c, s) = (x[at + j], x[at + half + j], cos[table + j], sin[table + j])
                 y[at + j] = x1 * c - x2 * s
@@ -72,8 +73,12 @@ enum Reference {
                     let at = ((b * queries + i) * heads + h) * width
                     let visible = causal ? i + keys - queries + 1 : keys
                     func row(_ j: Int) -> Int { ((b * keys + j) * kvHeads + h * kvHeads / heads) * width }
-                    let scores = (0..<visible).map { j in (0..<width).reduce(0.0) { $0 + q[at + $1] * k[row(j) + $1] } * scale }
-                    let top = scores.max() ?? 0, weights = scores.map { exp($0 - top) }, total = weights.reduce(0, +)
+                    let scores = (0..<visible).map { j in
+                        (0..<width).reduce(0.0) { $0 + q[at + $1] * k[row(j) + $1] } * scale
+                    }
+                    let top = scores.max() ?? 0
+                    let weights = scores.map { exp($0 - top) }
+                    let total = weights.reduce(0, +)
                     for j in 0..<visible { for d in 0..<width { y[at + d] += weights[j] / total * v[row(j) + d] } }
                 }
             }
@@ -83,10 +88,13 @@ enum Reference {
 
     /// Gradients of ``attention`` with respect to q, k and v.
     static func attentionGradients(
-        _ q: [Double], _ k: [Double], _ v: [Double], upstream: [Double], batch: Int, queries: Int, keys: Int, heads: Int,
+        _ q: [Double], _ k: [Double], _ v: [Double], upstream: [Double], batch: Int, queries: Int, keys: Int,
+        heads: Int,
         kvHeads: Int, width: Int, scale: Double, causal: Bool
     ) -> [[Double]] {
-        var dq = q.map { _ in 0.0 }, dk = k.map { _ in 0.0 }, dv = v.map { _ in 0.0 }
+        var dq = q.map { _ in 0.0 }
+        var dk = k.map { _ in 0.0 }
+        var dv = v.map { _ in 0.0 }
         for b in 0..<batch {
             for i in 0..<queries {
                 for h in 0..<heads {
@@ -97,11 +105,14 @@ enum Reference {
                         (0..<width).reduce(0.0) { $0 + x[at + $1] * y[row(j) + $1] }
                     }
                     let scores = (0..<visible).map { dot(q, k, $0) * scale }
-                    let top = scores.max() ?? 0, weights = scores.map { exp($0 - top) }, total = weights.reduce(0, +)
+                    let top = scores.max() ?? 0
+                    let weights = scores.map { exp($0 - top) }
+                    let total = weights.reduce(0, +)
                     let gains = (0..<visible).map { dot(upstream, v, $0) }
                     let mean = zip(weights, gains).reduce(0) { $0 + $1.0 * $1.1 } / total
                     for j in 0..<visible {
-                        let weight = weights[j] / total, slope = weight * (gains[j] - mean) * scale
+                        let weight = weights[j] / total
+                        let slope = weight * (gains[j] - mean) * scale
                         for d in 0..<width {
                             dv[row(j) + d] += weight * upstream[at + d]
                             dq[at + d] += slope * k[row(j) + d]
@@ -124,7 +135,9 @@ enum Reference {
             let scores = (0..<keys).map { j in
                 (0..<width).reduce(0.0) { $0 + q[row * width + $1] * k[(j * kvHeads + kvHead) * width + $1] } * scale
             }
-            let top = scores.max() ?? 0, weights = scores.map { exp($0 - top) }, total = weights.reduce(0, +)
+            let top = scores.max() ?? 0
+            let weights = scores.map { exp($0 - top) }
+            let total = weights.reduce(0, +)
             for j in 0..<keys { result[j] += weights[j] / total / Double(queries * heads) }
         }
         return result
@@ -144,7 +157,9 @@ enum Reference {
                     for tap in 0..<kernel {
                         let at = t * stride - padding + tap * dilation
                         guard at >= 0, at < length else { continue }
-                        for c in 0..<input { sum += x[(n * length + at) * input + c] * w[(o * input + c) * kernel + tap] }
+                        for c in 0..<input {
+                            sum += x[(n * length + at) * input + c] * w[(o * input + c) * kernel + tap]
+                        }
                     }
                     y.append(activate(sum, activation))
                 }
@@ -168,7 +183,8 @@ enum Reference {
                     guard at >= 0, at < out else { continue }
                     for o in 0..<output {
                         for c in 0..<input {
-                            y[(n * out + at) * output + o] += x[(n * length + t) * input + c] * w[(c * output + o) * kernel + tap]
+                            y[(n * out + at) * output + o] +=
+                                x[(n * length + t) * input + c] * w[(c * output + o) * kernel + tap]
                         }
                     }
                 }

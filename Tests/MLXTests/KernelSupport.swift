@@ -48,7 +48,8 @@ func expectClose(
         return
     }
     let scale = expected.reduce(0) { max($0, abs($1)) } + 1
-    var worst: Float = 0, place = 0
+    var worst: Float = 0
+    var place = 0
     for (i, (a, e)) in zip(actual, expected).enumerated() {
         let difference = a.isNaN || e.isNaN ? (a.isNaN && e.isNaN ? 0 : .infinity) : a == e ? 0 : abs(a - e)
         if difference > worst { (worst, place) = (difference, i) }
@@ -76,7 +77,10 @@ func forEachInstructionSet(_ body: (String) throws -> Void) rethrows {
 func gradients(
     _ arguments: [MLXArray], upstream: MLXArray, _ function: @escaping ([MLXArray]) -> MLXArray
 ) -> [[Float]] {
-    final class Box { let function: ([MLXArray]) -> MLXArray; init(_ f: @escaping ([MLXArray]) -> MLXArray) { function = f } }
+    final class Box {
+        let function: ([MLXArray]) -> MLXArray
+        init(_ f: @escaping ([MLXArray]) -> MLXArray) { function = f }
+    }
     let box = Box(function)
     var outputs = [cmlx_array?](repeating: nil, count: arguments.count)
     let handles: [cmlx_array?] = arguments.map(\.handle)

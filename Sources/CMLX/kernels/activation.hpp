@@ -52,7 +52,8 @@ template <class Body>
 void with_activation(cmlx_activation kind, Body &&body) {
     switch (kind) {
 #define CASE(K) \
-    case K: return body(std::integral_constant<cmlx_activation, K>());
+    case K:     \
+        return body(std::integral_constant<cmlx_activation, K>());
         CASE(CMLX_ACTIVATION_NONE)
         CASE(CMLX_ACTIVATION_GELU)
         CASE(CMLX_ACTIVATION_QUICK_GELU)

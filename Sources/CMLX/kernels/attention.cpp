@@ -52,14 +52,16 @@ ALWAYS_INLINE inline void soften(f32 (&scores)[R][tile_groups], float scale, con
         f32 top = simd::splat(-INFINITY);
         for (int g = 0; g < tile_groups; g++) {
             scores[r][g] = scores[r][g] * scale;
-            if (limits[r] < tile) scores[r][g] = lane + g * width < int32_t(limits[r]) ? scores[r][g] : simd::splat(-INFINITY);
+            if (limits[r] < tile)
+                scores[r][g] = lane + g * width < int32_t(limits[r]) ? scores[r][g] : simd::splat(-INFINITY);
             top = simd::max(top, scores[r][g]);
         }
         const float high = simd::highest(top);
         if (high > highest[r]) {
             const f32 factor = simd::exp2(simd::splat(highest[r] - high));  // 0 the first time
             totals[r] = totals[r] * factor;
-            for (int64_t d = 0; d < padded; d += width) simd::store(sums + r * padded + d, simd::load(sums + r * padded + d) * factor);
+            for (int64_t d = 0; d < padded; d += width)
+                simd::store(sums + r * padded + d, simd::load(sums + r * padded + d) * factor);
             highest[r] = high;
         }
         const float shift = highest[r] == -INFINITY ? 0 : highest[r];
@@ -75,9 +77,9 @@ ALWAYS_INLINE inline void soften(f32 (&scores)[R][tile_groups], float scale, con
 
 /// Rows `first..<first + count` against keys `begin..<end`.
 template <class M>
-ALWAYS_INLINE inline void run_block(const AttentionShape &shape, const tiles::RowSet &q, const tiles::RowSet &k, const tiles::RowSet &v,
-                                    int64_t first, int64_t count, int64_t begin, int64_t end, const Workspace<M> &w,
-                                    const Partial &out) {
+ALWAYS_INLINE inline void run_block(const AttentionShape &shape, const tiles::RowSet &q, const tiles::RowSet &k,
+                                    const tiles::RowSet &v, int64_t first, int64_t count, int64_t begin, int64_t end,
+                                    const Workspace<M> &w, const Partial &out) {
     const int64_t units = M::units(shape.width), padded = w.padded;
     tiles::with_row_type(q, [&](auto type) ALWAYS_INLINE {
         tiles::gather<M, decltype(type)>(q, first, count, shape.width, w.row_units, w.queries);
@@ -126,13 +128,14 @@ ALWAYS_INLINE inline void run_block(const AttentionShape &shape, const tiles::Ro
 }
 
 /// Joins the parts of a block that saw different keys, divides, stores; `log_sums` gets log2 of the softmax's divisor.
-ALWAYS_INLINE inline void finish(const AttentionShape &shape, const Partial *parts, int64_t part_count, int64_t first, int64_t count,
-                                 int64_t padded, const tiles::RowSet &out, float *log_sums) {
+ALWAYS_INLINE inline void finish(const AttentionShape &shape, const Partial *parts, int64_t part_count, int64_t first,
+                                 int64_t count, int64_t padded, const tiles::RowSet &out, float *log_sums) {
     for (int64_t r = 0; r < count; r++) {
         float highest = -INFINITY, total = 0;
         for (int64_t p = 0; p < part_count; p++) highest = std::max(highest, parts[p].highest[r]);
         const float shift = highest == -INFINITY ? 0 : highest;
-        const auto factor = [&](int64_t p) ALWAYS_INLINE { return simd::exp2(simd::splat(parts[p].highest[r] - shift))[0]; };
+        const auto factor = [&](int64_t p)
+                                ALWAYS_INLINE { return simd::exp2(simd::splat(parts[p].highest[r] - shift))[0]; };
         for (int64_t p = 0; p < part_count; p++) total += parts[p].total[r] * factor(p);
         for (int64_t d = 0; d < shape.width; d += width) {
             f32 sum = {};
@@ -140,14 +143,17 @@ ALWAYS_INLINE inline void finish(const AttentionShape &shape, const Partial *par
             const int n = int(std::min<int64_t>(width, shape.width - d));
             const int64_t offset = out.offset(first + r) + d;
             auto *to = const_cast<void *>(out.data);
-            if (out.is_bf16) simd::store(static_cast<simd::bf16 *>(to) + offset, sum / total, n);
-            else simd::store(static_cast<float *>(to) + offset, sum / total, n);
+            if (out.is_bf16)
+                simd::store(static_cast<simd::bf16 *>(to) + offset, sum / total, n);
+            else
+                simd::store(static_cast<float *>(to) + offset, sum / total, n);
         }
         log_sums[first + r] = shift + std::log2(total);
     }
 }
 
-void forward(const AttentionShape &shape, const mx::array &q, const mx::array &k, const mx::array &v, mx::array &out, mx::array &log_sums) {
+void forward(const AttentionShape &shape, const mx::array &q, const mx::array &k, const mx::array &v, mx::array &out,
+             mx::array &log_sums) {
     const int64_t rows = shape.rows(), blocks = (rows + rows_per_task - 1) / rows_per_task;
     // Few rows (decoding): keys are split as well, by a length that does not depend on the machine.
     constexpr int64_t keys_per_split = 1024;
@@ -180,7 +186,8 @@ void forward(const AttentionShape &shape, const mx::array &q, const mx::array &k
             const size_t bytes = carve(Pieces(nullptr), &local).second;
             const auto workspace = carve(Pieces(scratch(bytes)), &local).first;
             const auto result = splits > 1 ? shared_part(head, split) : part(local);
-            const int64_t begin = split * keys_per_split, end = splits > 1 ? std::min(shape.keys, begin + keys_per_split) : shape.keys;
+            const int64_t begin = split * keys_per_split,
+                          end = splits > 1 ? std::min(shape.keys, begin + keys_per_split) : shape.keys;
             run_block<M>(shape, Q, K, V, first, count, begin, end, workspace, result);
             if (splits == 1) finish(shape, &result, 1, first, count, padded, O, log_sums.data<float>() + head * rows);
         });
@@ -230,7 +237,8 @@ private:
 
 }  // namespace
 
-mx::array attention(const mx::array &q, const mx::array &k, const mx::array &v, float scale, bool causal, mx::Stream s) {
+mx::array attention(const mx::array &q, const mx::array &k, const mx::array &v, float scale, bool causal,
+                    mx::Stream s) {
     if (!on_cpu(s)) return composed::attention(q, k, v, scale, causal, s);
     const int rows = q.shape(1) * (q.shape(2) / k.shape(2));
     return mx::array::make_arrays({q.shape(), {k.shape(0), k.shape(2), rows}}, {q.dtype(), mx::float32},

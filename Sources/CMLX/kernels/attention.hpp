@@ -16,8 +16,14 @@ struct AttentionShape {
     bool causal;
 
     AttentionShape(const mx::array &q, const mx::array &k, float scale, bool causal)
-        : batch(q.shape(0)), queries(q.shape(1)), keys(k.shape(1)), kv_heads(k.shape(2)), group(q.shape(2) / k.shape(2)),
-          width(q.shape(3)), scale(scale * 1.44269504f), causal(causal) {}
+        : batch(q.shape(0)),
+          queries(q.shape(1)),
+          keys(k.shape(1)),
+          kv_heads(k.shape(2)),
+          group(q.shape(2) / k.shape(2)),
+          width(q.shape(3)),
+          scale(scale * 1.44269504f),
+          causal(causal) {}
 
     int64_t rows() const { return queries * group; }
     /// How many keys a row sees.

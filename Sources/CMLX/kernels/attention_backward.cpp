@@ -26,9 +26,9 @@ struct Head {
 template <class M>
 struct Workspace {
     int64_t row_units, padded;
-    uint32_t *first, *second;                        // own rows: q and upstream, or k and v
-    uint32_t *first_across, *second_across;          // visited tile, to multiply own rows with
-    uint32_t *first_along, *second_along;            // visited tile, to sum over
+    uint32_t *first, *second;                // own rows: q and upstream, or k and v
+    uint32_t *first_across, *second_across;  // visited tile, to multiply own rows with
+    uint32_t *first_along, *second_along;    // visited tile, to sum over
     uint32_t *weights, *slopes;
     float *first_gradient, *second_gradient;
 
@@ -45,7 +45,8 @@ struct Workspace {
 };
 
 template <class M, int R>
-ALWAYS_INLINE inline void products(const uint32_t *rows, int64_t stride, const uint32_t *columns, int64_t units, f32 (&out)[R][tile_groups]) {
+ALWAYS_INLINE inline void products(const uint32_t *rows, int64_t stride, const uint32_t *columns, int64_t units,
+                                   f32 (&out)[R][tile_groups]) {
     tiles::for_group_blocks<M>(tile_groups, [&](auto groups, int64_t g) ALWAYS_INLINE {
         f32 acc[R][decltype(groups)::value] = {};
         tiles::multiply<M>(rows, stride, columns + g * units * width, units, acc);
@@ -69,14 +70,16 @@ ALWAYS_INLINE inline void accumulate(const uint32_t *factors, const uint32_t *al
 }
 
 template <class M>
-ALWAYS_INLINE inline void gather(const tiles::RowSet &set, int64_t first, int64_t count, int64_t length, int64_t row_units, uint32_t *out) {
+ALWAYS_INLINE inline void gather(const tiles::RowSet &set, int64_t first, int64_t count, int64_t length,
+                                 int64_t row_units, uint32_t *out) {
     tiles::with_row_type(set, [&](auto type) ALWAYS_INLINE {
         tiles::gather<M, decltype(type)>(set, first, count, length, row_units, out);
     });
 }
 
 template <class M>
-ALWAYS_INLINE inline void pack(const tiles::RowSet &set, int64_t first, int64_t count, int64_t length, uint32_t *across, uint32_t *along) {
+ALWAYS_INLINE inline void pack(const tiles::RowSet &set, int64_t first, int64_t count, int64_t length, uint32_t *across,
+                               uint32_t *along) {
     const tiles::Lines<tile> lines(set, first, count);
     tiles::with_row_type(set, [&](auto type) ALWAYS_INLINE {
         tiles::pack_transposed<M, decltype(type)>(lines, length, across);
@@ -86,7 +89,8 @@ ALWAYS_INLINE inline void pack(const tiles::RowSet &set, int64_t first, int64_t 
 
 /// The pass that owns `count` rows from `first` on: of queries, or of keys where `by_keys`.
 template <class M, bool by_keys>
-ALWAYS_INLINE inline void run_block(const AttentionShape &shape, const Head &head, int64_t first, int64_t count, const Workspace<M> &w) {
+ALWAYS_INLINE inline void run_block(const AttentionShape &shape, const Head &head, int64_t first, int64_t count,
+                                    const Workspace<M> &w) {
     const int64_t length = shape.width, units = M::units(length), padded = w.padded;
     const float scale = shape.scale / 1.44269504f;
     const simd::i32 lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
@@ -103,7 +107,8 @@ ALWAYS_INLINE inline void run_block(const AttentionShape &shape, const Head &hea
     for (int64_t at = begin; at < end; at += tile) {
         const int64_t visited = std::min(tile, end - at);
         pack<M>(by_keys ? head.q : head.k, at, visited, length, w.first_across, w.first_along);
-        pack<M>(by_keys ? head.upstream : head.v, at, visited, length, w.second_across, by_keys ? w.second_along : nullptr);
+        pack<M>(by_keys ? head.upstream : head.v, at, visited, length, w.second_across,
+                by_keys ? w.second_along : nullptr);
         float logs[tile], deltas[tile];  // of the visited queries; padding gets no weight
         if constexpr (by_keys)
             for (int64_t i = 0; i < tile; i++) {
@@ -135,15 +140,18 @@ ALWAYS_INLINE inline void run_block(const AttentionShape &shape, const Head &hea
     }
 }
 
-ALWAYS_INLINE inline void store_rows(const float *rows, int64_t padded, int64_t length, int64_t first, int64_t count, const tiles::RowSet &out) {
+ALWAYS_INLINE inline void store_rows(const float *rows, int64_t padded, int64_t length, int64_t first, int64_t count,
+                                     const tiles::RowSet &out) {
     for (int64_t r = 0; r < count; r++)
         for (int64_t d = 0; d < length; d += width) {
             const int n = int(std::min<int64_t>(width, length - d));
             const f32 v = simd::load(rows + r * padded + d);
             auto *to = const_cast<void *>(out.data);
             const int64_t offset = out.offset(first + r) + d;
-            if (out.is_bf16) simd::store(static_cast<simd::bf16 *>(to) + offset, v, n);
-            else simd::store(static_cast<float *>(to) + offset, v, n);
+            if (out.is_bf16)
+                simd::store(static_cast<simd::bf16 *>(to) + offset, v, n);
+            else
+                simd::store(static_cast<float *>(to) + offset, v, n);
         }
 }
 
@@ -175,7 +183,8 @@ public:
     }
 
     void eval_cpu(const std::vector<mx::array> &inputs, std::vector<mx::array> &outputs) override {
-        auto q = with_contiguous_rows(inputs[0]), k = with_contiguous_rows(inputs[1]), v = with_contiguous_rows(inputs[2]);
+        auto q = with_contiguous_rows(inputs[0]), k = with_contiguous_rows(inputs[1]),
+             v = with_contiguous_rows(inputs[2]);
         auto result = with_contiguous_rows(inputs[3]), upstream = with_contiguous_rows(inputs[5]);
         auto log_sums = as_contiguous(inputs[4], mx::float32);
         auto dq = allocate(outputs[0]), dk = allocate(outputs[1]), dv = allocate(outputs[2]);
@@ -198,8 +207,12 @@ public:
                 const int64_t task = by_keys ? int64_t(index) : key_tasks + query_tasks - 1 - int64_t(index);
                 const int64_t head = task % heads, first = task / heads * rows_per_task;
                 const int64_t count = std::min(rows_per_task, (by_keys ? shape.keys : rows) - first);
-                const Head h = {rows_of(q, head, shape.group), rows_of(upstream, head, shape.group), rows_of(k, head, 1),
-                                rows_of(v, head, 1), log_sums.data<float>() + head * rows, deltas.data<float>() + head * rows};
+                const Head h = {rows_of(q, head, shape.group),
+                                rows_of(upstream, head, shape.group),
+                                rows_of(k, head, 1),
+                                rows_of(v, head, 1),
+                                log_sums.data<float>() + head * rows,
+                                deltas.data<float>() + head * rows};
                 with_mode(is_bf16(k), [&](auto mode) ALWAYS_INLINE {
                     using M = decltype(mode);
                     Pieces measure(nullptr);
@@ -212,7 +225,8 @@ public:
                         store_rows(w.second_gradient, w.padded, shape.width, first, count, rows_of(dv, head, 1));
                     } else {
                         run_block<M, false>(shape, h, first, count, w);
-                        store_rows(w.first_gradient, w.padded, shape.width, first, count, rows_of(dq, head, shape.group));
+                        store_rows(w.first_gradient, w.padded, shape.width, first, count,
+                                   rows_of(dq, head, shape.group));
                     }
                 });
             });
@@ -227,11 +241,12 @@ private:
 }  // namespace
 
 std::vector<mx::array> attention_gradients(const std::vector<mx::array> &primals, const mx::array &out,
-                                           const mx::array &log_sums, const mx::array &upstream, float scale, bool causal,
-                                           mx::Stream s) {
+                                           const mx::array &log_sums, const mx::array &upstream, float scale,
+                                           bool causal, mx::Stream s) {
     const auto &q = primals[0], &k = primals[1], &v = primals[2];
     return mx::array::make_arrays({q.shape(), k.shape(), v.shape()}, {q.dtype(), k.dtype(), v.dtype()},
-                                  std::make_shared<AttentionGradient>(s, scale, causal), {q, k, v, out, log_sums, upstream});
+                                  std::make_shared<AttentionGradient>(s, scale, causal),
+                                  {q, k, v, out, log_sums, upstream});
 }
 
 }  // namespace cmlx

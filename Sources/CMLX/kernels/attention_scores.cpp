@@ -19,13 +19,14 @@ constexpr int64_t keys_per_task = 1024;
 struct Problem {
     AttentionShape shape;
     const mx::array &q, &k;
-    int64_t row_units;            // of a gathered query row
-    const uint32_t *queries;      // [Hkv][rows][row_units]
+    int64_t row_units;        // of a gathered query row
+    const uint32_t *queries;  // [Hkv][rows][row_units]
 };
 
 /// Scores, as exponents of two, of all rows of a key head with keys `at..<at + count`: `body(R, first row, scores)`.
 template <class M, class Body>
-ALWAYS_INLINE inline void for_scores(const Problem &p, int64_t head, int64_t at, int64_t count, uint32_t *packed, Body &&body) {
+ALWAYS_INLINE inline void for_scores(const Problem &p, int64_t head, int64_t at, int64_t count, uint32_t *packed,
+                                     Body &&body) {
     const int64_t rows = p.shape.rows(), units = M::units(p.shape.width);
     const tiles::RowSet keys = rows_of_head(p.k, 0, head, 1);
     tiles::with_row_type(keys, [&](auto type) ALWAYS_INLINE {
@@ -42,7 +43,9 @@ ALWAYS_INLINE inline void for_scores(const Problem &p, int64_t head, int64_t at,
             for (int i = 0; i < R; i++)
                 for (int j = 0; j < decltype(groups)::value; j++) {
                     const f32 score = acc[i][j] * p.shape.scale;
-                    scores[i][g + j] = count == tile ? score : lane + int(g + j) * width < int(count) ? score : simd::splat(-INFINITY);
+                    scores[i][g + j] = count == tile                            ? score
+                                       : lane + int(g + j) * width < int(count) ? score
+                                                                                : simd::splat(-INFINITY);
                 }
         });
         body(block, r, scores);
@@ -51,7 +54,8 @@ ALWAYS_INLINE inline void for_scores(const Problem &p, int64_t head, int64_t at,
 
 /// Highest scores and sums of 2^(score - highest) of each row over the keys `begin..<end`.
 template <class M>
-ALWAYS_INLINE inline void find_divisors(const Problem &p, int64_t head, int64_t begin, int64_t end, float *highest, float *total) {
+ALWAYS_INLINE inline void find_divisors(const Problem &p, int64_t head, int64_t begin, int64_t end, float *highest,
+                                        float *total) {
     const int64_t rows = p.shape.rows();
     Pieces measure(nullptr);
     const auto carve = [&](Pieces &pieces) {
@@ -63,7 +67,8 @@ ALWAYS_INLINE inline void find_divisors(const Problem &p, int64_t head, int64_t 
     const auto [packed, sums] = carve(pieces);
     for (int64_t r = 0; r < rows; r++) highest[r] = -INFINITY, sums[r] = f32{};
     for (int64_t at = begin; at < end; at += tile)
-        for_scores<M>(p, head, at, std::min(tile, end - at), packed, [&](auto block, int64_t r, auto &scores) ALWAYS_INLINE {
+        for_scores<M>(p, head, at, std::min(tile, end - at), packed,
+                      [&](auto block, int64_t r, auto &scores) ALWAYS_INLINE {
             for (int i = 0; i < decltype(block)::value; i++) {
                 f32 top = scores[i][0];
                 for (int g = 1; g < tile_groups; g++) top = simd::max(top, scores[i][g]);
@@ -79,13 +84,15 @@ ALWAYS_INLINE inline void find_divisors(const Problem &p, int64_t head, int64_t 
 
 /// out[key] = sum over all rows of 2^(score - log) times `share`, for the keys `begin..<end`.
 template <class M>
-ALWAYS_INLINE inline void sum_weights(const Problem &p, int64_t begin, int64_t end, const float *logs, float share, float *out) {
+ALWAYS_INLINE inline void sum_weights(const Problem &p, int64_t begin, int64_t end, const float *logs, float share,
+                                      float *out) {
     const int64_t rows = p.shape.rows();
     auto *packed = static_cast<uint32_t *>(scratch(size_t(tile * M::units(p.shape.width)) * sizeof(uint32_t)));
     for (int64_t at = begin; at < end; at += tile) {
         f32 sums[tile_groups] = {};
         for (int64_t head = 0; head < p.shape.kv_heads; head++)
-            for_scores<M>(p, head, at, std::min(tile, end - at), packed, [&](auto block, int64_t r, auto &scores) ALWAYS_INLINE {
+            for_scores<M>(p, head, at, std::min(tile, end - at), packed,
+                          [&](auto block, int64_t r, auto &scores) ALWAYS_INLINE {
                 for (int i = 0; i < decltype(block)::value; i++)
                     for (int g = 0; g < tile_groups; g++)
                         sums[g] += simd::exp2_below_one<false>(scores[i][g] - logs[head * rows + r + i]);
@@ -112,27 +119,31 @@ void scores(const mx::array &q, const mx::array &k, float scale, mx::array &out)
         with_mode(is_bf16(k), [&](auto mode) ALWAYS_INLINE {
             const auto set = rows_of_head(q, 0, int64_t(head), shape.group);
             tiles::with_row_type(set, [&](auto type) ALWAYS_INLINE {
-                tiles::gather<decltype(mode), decltype(type)>(set, 0, rows, shape.width, row_units, queries.data() + head * rows * row_units);
+                tiles::gather<decltype(mode), decltype(type)>(set, 0, rows, shape.width, row_units,
+                                                              queries.data() + head * rows * row_units);
             });
         });
     });
     parallel_tasks(size_t(heads * chunks), [&](size_t task, int) {
         const auto [begin, end] = range(int64_t(task) % chunks);
         with_mode(is_bf16(k), [&, begin = begin, end = end](auto mode) ALWAYS_INLINE {
-            find_divisors<decltype(mode)>(problem, int64_t(task) / chunks, begin, end, highest.data() + task * rows, total.data() + task * rows);
+            find_divisors<decltype(mode)>(problem, int64_t(task) / chunks, begin, end, highest.data() + task * rows,
+                                          total.data() + task * rows);
         });
     });
     for (int64_t i = 0; i < heads * rows; i++) {
         const int64_t first = i / rows * chunks * rows + i % rows;
         float top = -INFINITY, sum = 0;
         for (int64_t c = 0; c < chunks; c++) top = std::max(top, highest[first + c * rows]);
-        for (int64_t c = 0; c < chunks; c++) sum += total[first + c * rows] * std::exp2(highest[first + c * rows] - top);
+        for (int64_t c = 0; c < chunks; c++)
+            sum += total[first + c * rows] * std::exp2(highest[first + c * rows] - top);
         logs[i] = top + std::log2(sum);
     }
     parallel_tasks(size_t(chunks), [&](size_t chunk, int) {
         const auto [begin, end] = range(int64_t(chunk));
         with_mode(is_bf16(k), [&, begin = begin, end = end](auto mode) ALWAYS_INLINE {
-            sum_weights<decltype(mode)>(problem, begin, end, logs.data(), 1.0f / float(rows * heads), out.data<float>());
+            sum_weights<decltype(mode)>(problem, begin, end, logs.data(), 1.0f / float(rows * heads),
+                                        out.data<float>());
         });
     });
 }

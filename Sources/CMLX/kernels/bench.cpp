@@ -35,7 +35,8 @@ double cmlx_bench_read_bandwidth(size_t bytes) {
                 simd::dispatch([&](auto) ALWAYS_INLINE {
                     simd::u32 sums[4] = {};
                     for (size_t i = begin; i < end; i++)
-                        for (int j = 0; j < 4; j++) sums[j] ^= simd::load_bits<simd::u32>(memory.data() + i * unit + j * sizeof(simd::u32));
+                        for (int j = 0; j < 4; j++)
+                            sums[j] ^= simd::load_bits<simd::u32>(memory.data() + i * unit + j * sizeof(simd::u32));
                     const simd::u32 all = sums[0] ^ sums[1] ^ sums[2] ^ sums[3];
                     sink.fetch_add(all[0] + all[7], std::memory_order_relaxed);
                 });

@@ -23,15 +23,18 @@ mx::array activation(const mx::array &x, cmlx_activation kind, float parameter, 
     const auto constant = [](float value) { return scalar(value, mx::float32); };
     const auto finish = [&](const mx::array &a) { return mx::astype(a, type, s); };
     switch (kind) {
-    case CMLX_ACTIVATION_NONE: return x;
+    case CMLX_ACTIVATION_NONE:
+        return x;
     case CMLX_ACTIVATION_GELU: {
         const auto one_plus = mx::add(mx::erf(mx::multiply(y, constant(float(M_SQRT1_2)), s), s), constant(1), s);
         return finish(mx::multiply(mx::multiply(y, constant(0.5f), s), one_plus, s));
     }
     case CMLX_ACTIVATION_QUICK_GELU:
         return finish(mx::multiply(y, mx::sigmoid(mx::multiply(y, constant(1.702f), s), s), s));
-    case CMLX_ACTIVATION_RELU: return finish(mx::maximum(y, constant(0), s));
-    case CMLX_ACTIVATION_SILU: return finish(mx::multiply(y, mx::sigmoid(y, s), s));
+    case CMLX_ACTIVATION_RELU:
+        return finish(mx::maximum(y, constant(0), s));
+    case CMLX_ACTIVATION_SILU:
+        return finish(mx::multiply(y, mx::sigmoid(y, s), s));
     case CMLX_ACTIVATION_LEAKY_RELU:
         return finish(mx::where(mx::greater(y, constant(0), s), y, mx::multiply(y, constant(parameter), s), s));
     }
@@ -54,12 +57,11 @@ mx::array matmul(const mx::array &a, const mx::array &b, bool transpose_a, bool 
     return mx::astype(mx::matmul(left, right, s), output, s);
 }
 
-mx::array attention(const mx::array &q, const mx::array &k, const mx::array &v, float scale, bool causal, mx::Stream s) {
-    const auto heads_first = [&](const mx::array &a) {
-        return mx::swapaxes(mx::astype(a, q.dtype(), s), 1, 2, s);
-    };
-    const auto y = mx::fast::scaled_dot_product_attention(
-        heads_first(q), heads_first(k), heads_first(v), scale, causal ? "causal" : "", {}, {}, false, s);
+mx::array attention(const mx::array &q, const mx::array &k, const mx::array &v, float scale, bool causal,
+                    mx::Stream s) {
+    const auto heads_first = [&](const mx::array &a) { return mx::swapaxes(mx::astype(a, q.dtype(), s), 1, 2, s); };
+    const auto y = mx::fast::scaled_dot_product_attention(heads_first(q), heads_first(k), heads_first(v), scale,
+                                                          causal ? "causal" : "", {}, {}, false, s);
     return mx::swapaxes(y, 1, 2, s);
 }
 

@@ -46,11 +46,13 @@ std::shared_ptr<Prepared> prepare(const Plan &p) {
     const auto f32 = memory::data_type::f32, type = p.bf16 ? memory::data_type::bf16 : f32;
     const auto &engine = onednn::engine();
     auto result = std::make_shared<Prepared>();
-    const memory::desc source({p.batch, p.input, p.length}, type, tag::nwc), target({p.batch, p.output, p.out_length}, type, tag::nwc);
+    const memory::desc source({p.batch, p.input, p.length}, type, tag::nwc),
+        target({p.batch, p.output, p.out_length}, type, tag::nwc);
     const memory::desc wide_target({p.batch, p.output, p.out_length}, f32, tag::nwc);
     const memory::dims shape = {p.output, p.input, p.taps};
     // In a checkpoint: [output, input, taps], transposed [input, output, taps].
-    const memory::dims strides = p.transposed ? memory::dims{p.taps, p.output * p.taps, 1} : memory::dims{p.input * p.taps, p.taps, 1};
+    const memory::dims strides =
+        p.transposed ? memory::dims{p.taps, p.output * p.taps, 1} : memory::dims{p.input * p.taps, p.taps, 1};
     const memory::desc any(shape, type, tag::any), bias({p.output}, f32, tag::x);
     const memory::dims stride = {p.stride}, dilation = {p.dilation - 1}, padding = {p.padding};
     const auto attributes = attributes_of(p);
@@ -78,15 +80,21 @@ std::shared_ptr<Prepared> prepare(const Plan &p) {
     if (p.has_bias) result->bias = bias;
     if (p.transposed) {
         const auto algorithm = dnnl::algorithm::deconvolution_direct;
-        const auto operation = p.has_bias ? dnnl::deconvolution_forward::desc(forward, algorithm, source, any, bias, wide_target, stride, dilation, padding, padding)
-                                          : dnnl::deconvolution_forward::desc(forward, algorithm, source, any, wide_target, stride, dilation, padding, padding);
+        const auto operation = p.has_bias
+                                   ? dnnl::deconvolution_forward::desc(forward, algorithm, source, any, bias,
+                                                                       wide_target, stride, dilation, padding, padding)
+                                   : dnnl::deconvolution_forward::desc(forward, algorithm, source, any, wide_target,
+                                                                       stride, dilation, padding, padding);
         const auto d = keep(dnnl::deconvolution_forward::primitive_desc(operation, attributes, engine));
         result->primitive = dnnl::deconvolution_forward(d);
         result->own_weight = d.weights_desc();
     } else {
         const auto algorithm = dnnl::algorithm::convolution_direct;
-        const auto operation = p.has_bias ? dnnl::convolution_forward::desc(forward, algorithm, source, any, bias, wide_target, stride, dilation, padding, padding)
-                                          : dnnl::convolution_forward::desc(forward, algorithm, source, any, wide_target, stride, dilation, padding, padding);
+        const auto operation = p.has_bias
+                                   ? dnnl::convolution_forward::desc(forward, algorithm, source, any, bias, wide_target,
+                                                                     stride, dilation, padding, padding)
+                                   : dnnl::convolution_forward::desc(forward, algorithm, source, any, wide_target,
+                                                                     stride, dilation, padding, padding);
         const auto d = keep(dnnl::convolution_forward::primitive_desc(operation, attributes, engine));
         result->primitive = dnnl::convolution_forward(d);
         result->own_weight = d.weights_desc();
@@ -107,7 +115,9 @@ void run(const Plan &plan, const void *source, void *weight, const float *bias, 
     const bool direct = p->weight == p->own_weight;
     const size_t own = direct ? 0 : (p->own_weight.get_size() + 63) / 64 * 64;
     auto *working = static_cast<char *>(scratch(own + p->scratchpad.get_size()));
-    const auto bind = [&](const memory::desc &d, const void *data) { return memory(d, engine, const_cast<void *>(data)); };
+    const auto bind = [&](const memory::desc &d, const void *data) {
+        return memory(d, engine, const_cast<void *>(data));
+    };
     const auto theirs = bind(p->weight, weight), ours = direct ? theirs : bind(p->own_weight, working);
     std::unordered_map<int, memory> arguments = {{DNNL_ARG_SRC, bind(p->source, source)},
                                                  {DNNL_ARG_SCRATCHPAD, bind(p->scratchpad, working + own)}};
@@ -145,7 +155,8 @@ mx::Dtype working_type(bool bf16) { return bf16 && isa() >= ISA::avx512 ? mx::bf
 
 mx::array convolve(const mx::array &x, const mx::array &weight, const std::optional<mx::array> &bias, const Geometry &g,
                    cmlx_activation activation, mx::Dtype output, mx::Stream s);
-mx::array weight_gradient(const mx::array &x, const mx::array &upstream, const mx::array &weight, const Geometry &g, mx::Stream s);
+mx::array weight_gradient(const mx::array &x, const mx::array &upstream, const mx::array &weight, const Geometry &g,
+                          mx::Stream s);
 
 /// Inputs: x, weight, bias where present. Output: float32.
 class Convolution : public KernelPrimitive {
@@ -166,7 +177,8 @@ public:
         auto plan = geometry_.plan(inputs[0], inputs[1]);
         plan.bf16 = type == mx::bfloat16, plan.has_bias = bias.has_value(), plan.activation = activation_;
         enqueue([=]() mutable {
-            if (out.size() > 0) run(plan, x.data<void>(), weight.data<void>(), bias ? bias->data<float>() : nullptr, out.data<void>());
+            if (out.size() > 0)
+                run(plan, x.data<void>(), weight.data<void>(), bias ? bias->data<float>() : nullptr, out.data<void>());
         });
     }
 
@@ -190,7 +202,8 @@ public:
             } else if (index == 1) {
                 gradients.push_back(weight_gradient(x, upstream, weight, geometry_, s));
             } else {
-                gradients.push_back(convert(mx::sum(upstream, std::vector<int>{0, 1}, false, s), primals[2].dtype(), s));
+                gradients.push_back(
+                    convert(mx::sum(upstream, std::vector<int>{0, 1}, false, s), primals[2].dtype(), s));
             }
         }
         return gradients;
@@ -236,21 +249,23 @@ mx::array convolve(const mx::array &x, const mx::array &weight, const std::optio
     return convert(record<Convolution>(shape, mx::float32, inputs, s, g, activation), output, s);
 }
 
-mx::array weight_gradient(const mx::array &x, const mx::array &upstream, const mx::array &weight, const Geometry &g, mx::Stream s) {
-    return convert(record<ConvolutionWeightGradient>(weight.shape(), mx::float32, {x, upstream, weight}, s, g), weight.dtype(), s);
+mx::array weight_gradient(const mx::array &x, const mx::array &upstream, const mx::array &weight, const Geometry &g,
+                          mx::Stream s) {
+    return convert(record<ConvolutionWeightGradient>(weight.shape(), mx::float32, {x, upstream, weight}, s, g),
+                   weight.dtype(), s);
 }
 
 }  // namespace
 
-mx::array conv1d(const mx::array &x, const mx::array &weight, const std::optional<mx::array> &bias, int stride, int padding,
-                 int dilation, cmlx_activation activation, mx::Stream s) {
+mx::array conv1d(const mx::array &x, const mx::array &weight, const std::optional<mx::array> &bias, int stride,
+                 int padding, int dilation, cmlx_activation activation, mx::Stream s) {
     if (!on_cpu(s)) return composed::conv1d(x, weight, bias, stride, padding, dilation, activation, s);
     const int reach = x.shape(1) + 2 * padding - dilation * (weight.shape(2) - 1) - 1;
     return convolve(x, weight, bias, {false, stride, padding, dilation, reach / stride + 1}, activation, x.dtype(), s);
 }
 
-mx::array conv_transposed1d(const mx::array &x, const mx::array &weight, const std::optional<mx::array> &bias, int stride,
-                            int padding, mx::Stream s) {
+mx::array conv_transposed1d(const mx::array &x, const mx::array &weight, const std::optional<mx::array> &bias,
+                            int stride, int padding, mx::Stream s) {
     if (!on_cpu(s)) return composed::conv_transposed1d(x, weight, bias, stride, padding, s);
     const int length = (x.shape(1) - 1) * stride - 2 * padding + weight.shape(2);
     return convolve(x, weight, bias, {true, stride, padding, 1, length}, CMLX_ACTIVATION_NONE, x.dtype(), s);

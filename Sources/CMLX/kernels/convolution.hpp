@@ -6,9 +6,9 @@
 
 namespace cmlx {
 
-mx::array conv1d(const mx::array &x, const mx::array &weight, const std::optional<mx::array> &bias, int stride, int padding,
-                 int dilation, cmlx_activation activation, mx::Stream s);
-mx::array conv_transposed1d(const mx::array &x, const mx::array &weight, const std::optional<mx::array> &bias, int stride,
-                            int padding, mx::Stream s);
+mx::array conv1d(const mx::array &x, const mx::array &weight, const std::optional<mx::array> &bias, int stride,
+                 int padding, int dilation, cmlx_activation activation, mx::Stream s);
+mx::array conv_transposed1d(const mx::array &x, const mx::array &weight, const std::optional<mx::array> &bias,
+                            int stride, int padding, mx::Stream s);
 
 }  // namespace cmlx

@@ -15,7 +15,10 @@ struct TypedPointer {
     Void *data;
 
     TypedPointer(Void *data, mx::Dtype dtype)
-        : type(dtype == mx::bfloat16 ? Type::bf16 : dtype == mx::float16 ? Type::f16 : Type::f32), data(data) {
+        : type(dtype == mx::bfloat16  ? Type::bf16
+               : dtype == mx::float16 ? Type::f16
+                                      : Type::f32),
+          data(data) {
         if (type == Type::f32 && dtype != mx::float32)
             throw std::invalid_argument("a kernel takes float32, bfloat16 or float16 arrays");
     }
@@ -45,7 +48,8 @@ void for_elements(int64_t count, int64_t width, const std::array<int64_t, arrays
     bool dense = true;
     for (auto stride : strides) dense = dense && (stride == width || count == 1);
     if (dense) width *= count, count = 1;
-    parallel_ranges(size_t((count * width + simd::width - 1) / simd::width), grain / simd::width, [&](size_t begin, size_t end) {
+    parallel_ranges(size_t((count * width + simd::width - 1) / simd::width), grain / simd::width,
+                    [&](size_t begin, size_t end) {
         const int64_t first = int64_t(begin) * simd::width;
         const int64_t last = std::min(int64_t(end) * simd::width, count * width);
         simd::dispatch([&](auto) ALWAYS_INLINE {

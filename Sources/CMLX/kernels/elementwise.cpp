@@ -35,7 +35,8 @@ public:
                         y.store(at[2], up.load(at[1], n) * slope, n);
                     });
                 else
-                    for_elements<2>(rows.count, rows.width, {rows.stride, rows.width}, [=](auto at, int n) ALWAYS_INLINE {
+                    for_elements<2>(rows.count, rows.width, {rows.stride, rows.width},
+                                    [=](auto at, int n) ALWAYS_INLINE {
                         y.store(at[1], simd::activate<activation>(in.load(at[0], n), parameter), n);
                     });
             });
@@ -45,7 +46,8 @@ public:
     std::vector<mx::array> vjp(const std::vector<mx::array> &primals, const std::vector<mx::array> &cotangents,
                                const std::vector<int> &wanted, const std::vector<mx::array> &) override {
         if (gradient_) throw std::runtime_error("activations have no second derivative here");
-        return std::vector<mx::array>(wanted.size(), activation_gradient(primals[0], cotangents[0], kind_, parameter_, stream()));
+        return std::vector<mx::array>(wanted.size(),
+                                      activation_gradient(primals[0], cotangents[0], kind_, parameter_, stream()));
     }
 
 private:
@@ -69,7 +71,8 @@ public:
             const int64_t width = fused ? rows.width / 2 : rows.width, shift = fused ? width : 0;
             const auto g = source(gate), u = source(up);
             const auto y = target(out);
-            for_elements<3>(rows.count, width, {rows.stride, rows_of(up).stride, width}, [=](auto at, int n) ALWAYS_INLINE {
+            for_elements<3>(rows.count, width, {rows.stride, rows_of(up).stride, width},
+                            [=](auto at, int n) ALWAYS_INLINE {
                 const simd::f32 v = g.load(at[0], n);
                 y.store(at[2], v * simd::sigmoid(v) * u.load(at[1] + shift, n), n);
             });
@@ -136,7 +139,8 @@ public:
             const auto z = target(out);
             if (two)
                 for_elements<3>(rows.count, rows.width, {rows.stride, rows_of(b).stride, rows.width},
-                                [=](auto at, int n) ALWAYS_INLINE { z.store(at[2], x.load(at[0], n) + y.load(at[1], n), n); });
+                                [=](auto at, int n)
+                                    ALWAYS_INLINE { z.store(at[2], x.load(at[0], n) + y.load(at[1], n), n); });
             else
                 for_elements<2>(rows.count, rows.width, {rows.stride, rows.width},
                                 [=](auto at, int n) ALWAYS_INLINE { z.store(at[1], x.load(at[0], n), n); });
@@ -165,7 +169,8 @@ mx::array activation_gradient(const mx::array &x, const mx::array &upstream, cml
 
 mx::array swiglu(const mx::array &gate, const std::optional<mx::array> &up, mx::Stream s) {
     if (!on_cpu(s))
-        return up ? composed::swiglu(gate, *up, s) : composed::swiglu(composed::half(gate, 0, s), composed::half(gate, 1, s), s);
+        return up ? composed::swiglu(gate, *up, s)
+                  : composed::swiglu(composed::half(gate, 0, s), composed::half(gate, 1, s), s);
     auto shape = gate.shape();
     if (up) return record<SwiGLU>(shape, gate.dtype(), {gate, *up}, s);
     shape.back() /= 2;

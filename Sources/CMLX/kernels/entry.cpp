@@ -38,12 +38,13 @@ int cmlx_kernel_linear(cmlx_array x, cmlx_array weight, cmlx_array bias, cmlx_ac
         require(a.ndim() >= 1 && w.ndim() == 2 && a.shape(-1) == w.shape(1), "linear: x [..., K], weight [N, K]; got",
                 {&a, &w});
         if (bias)
-            require(bias->value.ndim() == 1 && bias->value.shape(0) == w.shape(0), "linear: weight [N, K], bias [N]; got",
-                    {&w, &bias->value});
+            require(bias->value.ndim() == 1 && bias->value.shape(0) == w.shape(0),
+                    "linear: weight [N, K], bias [N]; got", {&w, &bias->value});
         auto shape = a.shape();
         shape.back() = w.shape(0);
-        if (residual) require(residual->value.shape() == shape, "linear: the residual has another shape than the result:",
-                              {&residual->value});
+        if (residual)
+            require(residual->value.shape() == shape,
+                    "linear: the residual has another shape than the result:", {&residual->value});
         return linear(a, w, optional(bias), activation, optional(residual), to_dtype(output), stream());
     });
 }
@@ -52,11 +53,12 @@ int cmlx_kernel_matmul(cmlx_array a, cmlx_array b, bool transpose_a, bool transp
                        cmlx_array *out) {
     return produce(out, [&] {
         const auto &left = a->value, &right = b->value;
-        require(left.ndim() >= 2 && right.ndim() >= 2 && (right.ndim() == 2 || left.ndim() == right.ndim()) &&
-                    left.shape(transpose_a ? -2 : -1) == right.shape(transpose_b ? -1 : -2) &&
-                    (right.ndim() == 2 ? left.ndim() == 2 || !transpose_a
-                                       : std::equal(left.shape().begin(), left.shape().end() - 2, right.shape().begin())),
-                "matmul: matrices whose inner axes agree, in equal batches; got", {&left, &right});
+        require(
+            left.ndim() >= 2 && right.ndim() >= 2 && (right.ndim() == 2 || left.ndim() == right.ndim()) &&
+                left.shape(transpose_a ? -2 : -1) == right.shape(transpose_b ? -1 : -2) &&
+                (right.ndim() == 2 ? left.ndim() == 2 || !transpose_a
+                                   : std::equal(left.shape().begin(), left.shape().end() - 2, right.shape().begin())),
+            "matmul: matrices whose inner axes agree, in equal batches; got", {&left, &right});
         return matmul(left, right, transpose_a, transpose_b, to_dtype(output), stream());
     });
 }
@@ -65,9 +67,10 @@ int cmlx_kernel_attention(cmlx_array q, cmlx_array k, cmlx_array v, float scale,
     return produce(out, [&] {
         const auto &Q = q->value, &K = k->value, &V = v->value;
         require(Q.ndim() == 4 && K.ndim() == 4 && K.shape() == V.shape() && Q.shape(0) == K.shape(0) &&
-                    Q.shape(3) == K.shape(3) && K.shape(2) > 0 && Q.shape(2) % K.shape(2) == 0 && K.shape(1) > 0 && Q.shape(3) <= 512 &&
-                    K.dtype() == V.dtype(),
-                "attention: q [B, L, Hq, D], k and v [B, S, Hkv, D] of one type, Hkv divides Hq, D <= 512; got", {&Q, &K, &V});
+                    Q.shape(3) == K.shape(3) && K.shape(2) > 0 && Q.shape(2) % K.shape(2) == 0 && K.shape(1) > 0 &&
+                    Q.shape(3) <= 512 && K.dtype() == V.dtype(),
+                "attention: q [B, L, Hq, D], k and v [B, S, Hkv, D] of one type, Hkv divides Hq, D <= 512; got",
+                {&Q, &K, &V});
         require(!causal || Q.shape(1) <= K.shape(1), "attention: causal with more queries than keys:", {&Q, &K});
         return attention(Q, K, V, scale, causal, stream());
     });
@@ -105,8 +108,10 @@ int cmlx_kernel_layer_norm(cmlx_array x, cmlx_array weight, cmlx_array bias, flo
 int cmlx_kernel_swiglu(cmlx_array gate, cmlx_array up, cmlx_array *out) {
     return produce(out, [&] {
         const auto &g = gate->value;
-        if (up) require(up->value.shape() == g.shape(), "swiglu: gate and up of one shape; got", {&g, &up->value});
-        else require(g.ndim() >= 1 && g.shape(-1) % 2 == 0, "swiglu: an even last axis; got", {&g});
+        if (up)
+            require(up->value.shape() == g.shape(), "swiglu: gate and up of one shape; got", {&g, &up->value});
+        else
+            require(g.ndim() >= 1 && g.shape(-1) % 2 == 0, "swiglu: an even last axis; got", {&g});
         return swiglu(g, optional(up), stream());
     });
 }
@@ -129,10 +134,11 @@ int cmlx_kernel_conv1d(cmlx_array x, cmlx_array weight, cmlx_array bias, int str
                        cmlx_activation activation, cmlx_array *out) {
     return produce(out, [&] {
         const auto &a = x->value, &w = weight->value;
-        require(a.ndim() == 3 && w.ndim() == 3 && a.shape(2) == w.shape(1) && w.size() > 0 && stride > 0 && padding >= 0 &&
-                    dilation > 0 && a.shape(1) + 2 * padding > dilation * (w.shape(2) - 1),
+        require(a.ndim() == 3 && w.ndim() == 3 && a.shape(2) == w.shape(1) && w.size() > 0 && stride > 0 &&
+                    padding >= 0 && dilation > 0 && a.shape(1) + 2 * padding > dilation * (w.shape(2) - 1),
                 "conv1d: x [N, L, Cin] at least as long as weight [Cout, Cin, k] reaches; got", {&a, &w});
-        require(!bias || bias->value.shape() == mx::Shape{w.shape(0)}, "conv1d: weight [Cout, Cin, k], bias [Cout]; got", {&w});
+        require(!bias || bias->value.shape() == mx::Shape{w.shape(0)},
+                "conv1d: weight [Cout, Cin, k], bias [Cout]; got", {&w});
         return conv1d(a, w, optional(bias), stride, padding, dilation, activation, cmlx::stream());
     });
 }
@@ -141,10 +147,11 @@ int cmlx_kernel_conv_transposed1d(cmlx_array x, cmlx_array weight, cmlx_array bi
                                   cmlx_array *out) {
     return produce(out, [&] {
         const auto &a = x->value, &w = weight->value;
-        require(a.ndim() == 3 && w.ndim() == 3 && a.shape(2) == w.shape(0) && w.size() > 0 && stride > 0 && padding >= 0 &&
-                    a.shape(1) > 0 && (a.shape(1) - 1) * stride + w.shape(2) > 2 * padding,
+        require(a.ndim() == 3 && w.ndim() == 3 && a.shape(2) == w.shape(0) && w.size() > 0 && stride > 0 &&
+                    padding >= 0 && a.shape(1) > 0 && (a.shape(1) - 1) * stride + w.shape(2) > 2 * padding,
                 "convTransposed1d: x [N, L, Cin], weight [Cin, Cout, k] and a result that is not empty; got", {&a, &w});
-        require(!bias || bias->value.shape() == mx::Shape{w.shape(1)}, "convTransposed1d: weight [Cin, Cout, k], bias [Cout]; got", {&w});
+        require(!bias || bias->value.shape() == mx::Shape{w.shape(1)},
+                "convTransposed1d: weight [Cin, Cout, k], bias [Cout]; got", {&w});
         return conv_transposed1d(a, w, optional(bias), stride, padding, cmlx::stream());
     });
 }

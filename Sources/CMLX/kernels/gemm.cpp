@@ -103,7 +103,9 @@ bool direct(const Shape &shape, const float *bias) {
     const auto p = prepared(shape);
     if (!p) return false;
     const auto &engine = onednn::engine();
-    const auto bind = [&](const memory::desc &d, const void *data) { return memory(d, engine, const_cast<void *>(data)); };
+    const auto bind = [&](const memory::desc &d, const void *data) {
+        return memory(d, engine, const_cast<void *>(data));
+    };
     std::unordered_map<int, memory> arguments = {
         {DNNL_ARG_SRC, bind(p->a, shape.a.data)},
         {DNNL_ARG_WEIGHTS, bind(p->b, shape.b.data)},
@@ -176,8 +178,10 @@ void finish_row(const float *row, int64_t n, const Epilogue &e, int64_t row_inde
                 if (residual)
                     v += e.residual.bf16 ? simd::load(static_cast<const bf16 *>(residual) + j, count)
                                          : simd::load(static_cast<const float *>(residual) + j, count);
-                if (out.bf16) simd::store(static_cast<bf16 *>(target) + j, v, count);
-                else simd::store(static_cast<float *>(target) + j, v, count);
+                if (out.bf16)
+                    simd::store(static_cast<bf16 *>(target) + j, v, count);
+                else
+                    simd::store(static_cast<float *>(target) + j, v, count);
             }
         });
     });

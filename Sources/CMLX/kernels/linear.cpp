@@ -34,13 +34,17 @@ public:
         auto out = allocate(outputs[0]);
         enqueue([=, activation = activation_]() mutable {
             const int64_t n = weight.shape(0), k = weight.shape(1);
-            const auto matrix = [](mx::array &a) { return Matrix{a.data<void>(), is_bf16(a), rows_of(a).stride, 1, 0}; };
+            const auto matrix = [](mx::array &a) {
+                return Matrix{a.data<void>(), is_bf16(a), rows_of(a).stride, 1, 0};
+            };
             Epilogue epilogue{.activation = activation};
             if (bias) epilogue.bias = bias->data<void>(), epilogue.bias_bf16 = is_bf16(*bias);
             if (residual) epilogue.residual = matrix(*residual);
             const Matrix target{out.data<void>(), is_bf16(out), n, 1, 0};
-            if (few && k > 0) skinny(rows_count, n, k, matrix(x), weight.data<void>(), target, epilogue);
-            else gemm(1, rows_count, n, k, matrix(x), Matrix{weight.data<void>(), bf16, 1, k, 0}, target, epilogue);
+            if (few && k > 0)
+                skinny(rows_count, n, k, matrix(x), weight.data<void>(), target, epilogue);
+            else
+                gemm(1, rows_count, n, k, matrix(x), Matrix{weight.data<void>(), bf16, 1, k, 0}, target, epilogue);
         });
     }
 
@@ -136,8 +140,10 @@ private:
         int64_t stride = 0, count = 1;
         for (int axis = int(x.ndim()) - 3; axis >= 0; axis--) {
             if (x.shape(axis) == 1) continue;
-            if (count == 1) stride = x.strides(axis);
-            else if (x.strides(axis) != stride * count) return -1;
+            if (count == 1)
+                stride = x.strides(axis);
+            else if (x.strides(axis) != stride * count)
+                return -1;
             count *= x.shape(axis);
         }
         return count == 1 ? int64_t(x.shape(-1)) * x.shape(-2) : stride;

@@ -59,7 +59,8 @@ public:
             const auto in = source(x), w = source(weight ? *weight : x), b = source(bias ? *bias : x);
             const auto y = target(out);
             const bool scaled = weight.has_value(), shifted = bias.has_value();
-            parallel_ranges(rows.count, size_t(8192 / std::max<int64_t>(1, rows.width) + 1), [=](size_t begin, size_t end) {
+            parallel_ranges(rows.count, size_t(8192 / std::max<int64_t>(1, rows.width) + 1),
+                            [=](size_t begin, size_t end) {
                 simd::dispatch([=](auto) ALWAYS_INLINE {
                     for (size_t row = begin; row < end; row++) {
                         const int64_t at = row * rows.stride, to = row * rows.width;
@@ -110,7 +111,8 @@ public:
             parallel(int(threads), [=, sums = sums.data()](int thread, int count) {
                 float *weight_sum = sums + thread * 2 * padded, *bias_sum = weight_sum + padded;
                 simd::dispatch([=](auto) ALWAYS_INLINE {
-                    for (int64_t row = rows.count * thread / count, end = rows.count * (thread + 1) / count; row < end; row++) {
+                    for (int64_t row = rows.count * thread / count, end = rows.count * (thread + 1) / count; row < end;
+                         row++) {
                         const int64_t at = row * rows.stride, from = row * up_rows.stride;
                         const auto s = statistics(in, at, width, centred, eps);
                         // With g = upstream * weight and h the normalised x: dx = scale (g - mean(g) - h mean(g h)).
@@ -159,9 +161,10 @@ std::vector<mx::array> Norm::vjp(const std::vector<mx::array> &primals, const st
     if (has_weight_) inputs.push_back(primals[1]);
     const mx::Shape width = {primals[0].shape(-1)};
     const auto bias_type = has_bias_ ? primals.back().dtype() : mx::float32;
-    const auto all = mx::array::make_arrays(
-        {primals[0].shape(), width, width}, {primals[0].dtype(), has_weight_ ? primals[1].dtype() : mx::float32, bias_type},
-        std::make_shared<NormGradient>(stream(), centred_, eps_), inputs);
+    const auto all =
+        mx::array::make_arrays({primals[0].shape(), width, width},
+                               {primals[0].dtype(), has_weight_ ? primals[1].dtype() : mx::float32, bias_type},
+                               std::make_shared<NormGradient>(stream(), centred_, eps_), inputs);
     std::vector<mx::array> result;
     for (int i : wanted) result.push_back(i == 0 ? all[0] : i == 1 && has_weight_ ? all[1] : all[2]);
     return result;

@@ -22,17 +22,27 @@ inline int max_threads() { return std::max(1, omp_get_max_threads()); }
 template <class Body>
 void parallel(int threads, Body &&body) {
     if (threads <= 1) return body(0, 1);
-    GOMP_parallel([](void *data) { (*static_cast<std::remove_reference_t<Body> *>(data))(omp_get_thread_num(), omp_get_num_threads()); },
-                  const_cast<void *>(static_cast<const void *>(&body)), unsigned(threads), 0);
+    GOMP_parallel([](void *data) {
+        (*static_cast<std::remove_reference_t<Body> *>(data))(omp_get_thread_num(), omp_get_num_threads());
+    }, const_cast<void *>(static_cast<const void *>(&body)), unsigned(threads), 0);
 }
 
-/// Splits 0..<count into one contiguous range a thread, each at least `grain` long: `body(begin, end)`.
+/// Splits 0..<count into contiguous ranges of at least `grain` for whoever is free: `body(begin, end)`. Several a thread,
+/// so that a thread that other work on the machine delays does not delay the rest.
 template <class Body>
 void parallel_ranges(size_t count, size_t grain, Body &&body) {
-    const size_t wanted = std::max<size_t>(1, count / std::max<size_t>(1, grain));
-    parallel(int(std::min<size_t>(wanted, max_threads())), [&](int thread, int threads) {
-        const size_t begin = count * thread / threads, end = count * (thread + 1) / threads;
-        if (begin < end) body(begin, end);
+    grain = std::max<size_t>(1, grain);
+    const size_t threads = std::min<size_t>(count / grain, max_threads());
+    if (threads <= 1) {
+        if (count > 0) body(size_t(0), count);
+        return;
+    }
+    constexpr size_t ranges_a_thread = 8;
+    const size_t length = std::max(grain, (count + threads * ranges_a_thread - 1) / (threads * ranges_a_thread));
+    std::atomic<size_t> next = 0;
+    parallel(int(threads), [&](int, int) {
+        for (size_t begin; (begin = next.fetch_add(length, std::memory_order_relaxed)) < count;)
+            body(begin, std::min(begin + length, count));
     });
 }
 

@@ -16,8 +16,8 @@ public:
     }
 
 protected:
-    /// Runs `work` on the stream's thread, after everything recorded before it. Arrays that it uses are captured through
-    /// `view`: MLX keeps the buffers of a primitive's inputs, outputs and temporaries until its work is done.
+    /// Runs `work` on the stream's thread, after everything recorded before it. Arrays that it uses are captured
+    /// through `view`: MLX keeps the buffers of a primitive's inputs, outputs and temporaries until its work is done.
     void enqueue(std::function<void()> work);
     static mx::array view(const mx::array &a) { return mx::array::unsafe_weak_copy(a); }
     static mx::array allocate(mx::array &a) {
@@ -58,7 +58,8 @@ void copy_convert(const mx::array &in, mx::array &out);
 
 /// Records a primitive with one output.
 template <class P, class... Arguments>
-mx::array record(mx::Shape shape, mx::Dtype type, std::vector<mx::array> inputs, mx::Stream s, Arguments &&...arguments) {
+mx::array record(mx::Shape shape, mx::Dtype type, std::vector<mx::array> inputs, mx::Stream s,
+                 Arguments &&...arguments) {
     return mx::array(std::move(shape), type, std::make_shared<P>(s, std::forward<Arguments>(arguments)...),
                      std::move(inputs));
 }

@@ -26,7 +26,8 @@ public:
             const auto y = target(out);
             const float *c = cos.data<float>(), *n = sin.data<float>();
             const auto strides = x.strides();
-            parallel_ranges(size_t(x.shape(0) * positions), size_t(8192 / (heads * half + 1) + 1), [=](size_t begin, size_t end) {
+            parallel_ranges(size_t(x.shape(0) * positions), size_t(8192 / (heads * half + 1) + 1),
+                            [=](size_t begin, size_t end) {
                 simd::dispatch([=](auto) ALWAYS_INLINE {
                     for (size_t i = begin; i < end; i++) {
                         const int64_t batch = int64_t(i) / positions, position = int64_t(i) % positions;
@@ -53,8 +54,8 @@ public:
         std::vector<mx::array> result;
         for (int i : wanted) {
             if (i != 0) throw std::runtime_error("rotary has no gradient with respect to its tables");
-            result.push_back(record<Rotary>(primals[0].shape(), primals[0].dtype(), {cotangents[0], primals[1], primals[2]},
-                                            stream(), !backwards_));
+            result.push_back(record<Rotary>(primals[0].shape(), primals[0].dtype(),
+                                            {cotangents[0], primals[1], primals[2]}, stream(), !backwards_));
         }
         return result;
     }

@@ -52,7 +52,8 @@ void copy_convert(const mx::array &in, mx::array &out) {
         const From *from = in.data<From>();
         To *to = out.data<To>();
         if (in.flags().row_contiguous || in.size() <= 1) {
-            parallel_ranges(in.size(), grain, [&](size_t begin, size_t end) { convert_row(from + begin, to + begin, end - begin); });
+            parallel_ranges(in.size(), grain,
+                            [&](size_t begin, size_t end) { convert_row(from + begin, to + begin, end - begin); });
             return;
         }
         const int last = int(in.ndim()) - 1;
@@ -66,8 +67,10 @@ void copy_convert(const mx::array &in, mx::array &out) {
                     offset += int64_t(rest % in.shape(axis)) * in.strides(axis);
                     rest /= in.shape(axis);
                 }
-                if (stride == 1) convert_row(from + offset, to + row * width, width);
-                else gather(from + offset, stride, to + row * width, width);
+                if (stride == 1)
+                    convert_row(from + offset, to + row * width, width);
+                else
+                    gather(from + offset, stride, to + row * width, width);
             }
         });
     });

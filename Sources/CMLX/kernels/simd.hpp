@@ -13,8 +13,7 @@
 #if defined(__x86_64__)
 #define TARGET_AVX2 __attribute__((target("avx2,fma,f16c")))
 #define TARGET_AVX512 __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq")))
-#define TARGET_AVX512_BF16 \
-    __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")))
+#define TARGET_AVX512_BF16 __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")))
 #include <immintrin.h>
 #endif
 #pragma clang diagnostic ignored "-Wpsabi"  // vectors cross only inlined calls
@@ -122,9 +121,9 @@ ALWAYS_INLINE inline f32 exp2_fraction(f32 f) {
 }
 /// 2^x. Relative error below 1.2e-7 (2 units in the last place); 0 below -126, infinity above 128, NaN stays.
 ALWAYS_INLINE inline f32 exp2(f32 x) {
-    const f32 clamped = min(splat(128), max(splat(-127), x));            // in this order a NaN comes through
-    const f32 shifted = clamped + 12582912.0f;                           // rounds to an integer held in the low bits
-    const f32 f = clamped - (shifted - 12582912.0f);                     // -0.5 ... 0.5
+    const f32 clamped = min(splat(128), max(splat(-127), x));  // in this order a NaN comes through
+    const f32 shifted = clamped + 12582912.0f;                 // rounds to an integer held in the low bits
+    const f32 f = clamped - (shifted - 12582912.0f);           // -0.5 ... 0.5
     const i32 exponent = (__builtin_bit_cast(i32, shifted) << 23) + (127 << 23);
     return exp2_fraction(f) * __builtin_bit_cast(f32, exponent);
 }
@@ -151,7 +150,7 @@ ALWAYS_INLINE inline f32 exp(f32 x) {
     const f32 clamped = min(splat(88.8f), max(splat(-87.5f), x));
     const f32 shifted = clamped * log2e + 12582912.0f;
     const f32 n = shifted - 12582912.0f;
-    const f32 r = (clamped - n * 0.693359375f) - n * -2.12194440e-4f;   // ln 2 in two parts
+    const f32 r = (clamped - n * 0.693359375f) - n * -2.12194440e-4f;  // ln 2 in two parts
     f32 p = splat(1.9875691e-4f);
     p = p * r + 1.3981999e-3f;
     p = p * r + 8.3334519e-3f;
@@ -171,7 +170,9 @@ ALWAYS_INLINE inline f32 exp(f32 x) {
 TARGET_AVX512_BF16 inline void dot_pairs(f32 &acc, const u32 &a, const u32 &b) {
     acc = (f32)_mm512_dpbf16_ps((__m512)acc, (__m512bh)a, (__m512bh)b);
 }
-TARGET_AVX512 inline void load_masked(u32 &v, const void *p, uint64_t mask) { v = (u32)_mm512_maskz_loadu_epi8(mask, p); }
+TARGET_AVX512 inline void load_masked(u32 &v, const void *p, uint64_t mask) {
+    v = (u32)_mm512_maskz_loadu_epi8(mask, p);
+}
 TARGET_AVX512_BF16 inline void narrow_native(u16 &out, const f32 &v) { out = (u16)_mm512_cvtneps_pbh((__m512)v); }
 #else
 inline void dot_pairs(f32 &, const u32 &, const u32 &) {}
@@ -207,11 +208,17 @@ using Level = std::integral_constant<ISA, set>;
 
 #if defined(__x86_64__)
 template <class Body>
-TARGET_AVX2 void call_avx2(Body &body) { body(Level<ISA::avx2>()); }
+TARGET_AVX2 void call_avx2(Body &body) {
+    body(Level<ISA::avx2>());
+}
 template <class Body>
-TARGET_AVX512 void call_avx512(Body &body) { body(Level<ISA::avx512>()); }
+TARGET_AVX512 void call_avx512(Body &body) {
+    body(Level<ISA::avx512>());
+}
 template <class Body>
-TARGET_AVX512_BF16 void call_avx512_bf16(Body &body) { body(Level<ISA::avx512_bf16>()); }
+TARGET_AVX512_BF16 void call_avx512_bf16(Body &body) {
+    body(Level<ISA::avx512_bf16>());
+}
 #endif
 
 /// Calls `body(level)`, built for the instruction set `decltype(level)::value`.
@@ -219,10 +226,14 @@ template <class Body>
 void dispatch(Body &&body) {
 #if defined(__x86_64__)
     switch (isa()) {
-    case ISA::avx512_bf16: return call_avx512_bf16(body);
-    case ISA::avx512: return call_avx512(body);
-    case ISA::avx2: return call_avx2(body);
-    case ISA::portable: break;
+    case ISA::avx512_bf16:
+        return call_avx512_bf16(body);
+    case ISA::avx512:
+        return call_avx512(body);
+    case ISA::avx2:
+        return call_avx2(body);
+    case ISA::portable:
+        break;
     }
 #endif
     body(Level<ISA::portable>());

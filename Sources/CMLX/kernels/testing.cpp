@@ -13,7 +13,8 @@ int cmlx_kernel_test_vjp(int (*function)(void *, const cmlx_array *, size_t, cml
             std::vector<cmlx_array> pointers;
             for (auto &handle : handles) pointers.push_back(&handle);
             cmlx_array out = nullptr;
-            if (function(context, pointers.data(), pointers.size(), &out) != 0) throw std::runtime_error(cmlx_last_error());
+            if (function(context, pointers.data(), pointers.size(), &out) != 0)
+                throw std::runtime_error(cmlx_last_error());
             std::vector<mx::array> result = {out->value};
             cmlx_array_free(out);
             return result;

@@ -53,7 +53,8 @@ ALWAYS_INLINE inline u32 load_units(const T *row, int64_t at, int64_t length) {
     } else {
         u16 halves[2] = {};
         halves[0] = simd::narrow<M::set>(simd::load(p, int(std::min<int64_t>(count, width))));
-        if (count > width) halves[1] = simd::narrow<M::set>(simd::load(p + width, int(std::min<int64_t>(count - width, width))));
+        if (count > width)
+            halves[1] = simd::narrow<M::set>(simd::load(p + width, int(std::min<int64_t>(count - width, width))));
         return simd::load_bits<u32>(halves);
     }
 }
@@ -61,8 +62,8 @@ ALWAYS_INLINE inline u32 load_units(const T *row, int64_t at, int64_t length) {
 /// The most elements a row may have.
 constexpr int64_t longest_row = 512;
 
-/// Where the rows of a tile lie; rows from `count` on are zeros. Packing a tile fetches the next one into the cache, for
-/// rows that are slices of wider ones defeat the processor's own prefetching.
+/// Where the rows of a tile lie; rows from `count` on are zeros. Packing a tile fetches the next one into the cache,
+/// for rows that are slices of wider ones defeat the processor's own prefetching.
 template <int64_t tile>
 struct Lines {
     const void *at[tile];
@@ -89,7 +90,8 @@ ALWAYS_INLINE inline void store(uint32_t *p, u32 v) { std::memcpy(p, &v, sizeof 
 
 /// A left operand: `count` rows as they are. The stride is `row_units`, a multiple of 16; zeros fill it up.
 template <class M, class T>
-ALWAYS_INLINE inline void gather(const RowSet &set, int64_t first, int64_t count, int64_t length, int64_t row_units, uint32_t *out) {
+ALWAYS_INLINE inline void gather(const RowSet &set, int64_t first, int64_t count, int64_t length, int64_t row_units,
+                                 uint32_t *out) {
     for (int64_t r = 0; r < count; r++) {
         const T *row = static_cast<const T *>(set.data) + set.offset(first + r);
         for (int64_t u = 0; u < row_units; u += width)
@@ -106,14 +108,20 @@ ALWAYS_INLINE inline void transpose(u32 (&m)[width]) {
     }
     for (int i = 0; i < 16; i += 4)
         for (int j = 0; j < 2; j++) {
-            m[i + 2 * j] = __builtin_shufflevector(t[i + j], t[i + j + 2], 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29);
-            m[i + 2 * j + 1] = __builtin_shufflevector(t[i + j], t[i + j + 2], 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
+            m[i + 2 * j] = __builtin_shufflevector(t[i + j], t[i + j + 2], 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12,
+                                                   13, 28, 29);
+            m[i + 2 * j + 1] = __builtin_shufflevector(t[i + j], t[i + j + 2], 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26,
+                                                       27, 14, 15, 30, 31);
         }
     for (int i = 0; i < 4; i++) {  // m[4b + i] has column 4q + i of rows 4b ... 4b + 3 in its quarter q
-        const u32 low = __builtin_shufflevector(m[i], m[i + 4], 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
-        const u32 low2 = __builtin_shufflevector(m[i + 8], m[i + 12], 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
-        const u32 high = __builtin_shufflevector(m[i], m[i + 4], 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
-        const u32 high2 = __builtin_shufflevector(m[i + 8], m[i + 12], 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+        const u32 low =
+            __builtin_shufflevector(m[i], m[i + 4], 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
+        const u32 low2 =
+            __builtin_shufflevector(m[i + 8], m[i + 12], 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
+        const u32 high =
+            __builtin_shufflevector(m[i], m[i + 4], 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+        const u32 high2 =
+            __builtin_shufflevector(m[i + 8], m[i + 12], 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
         // low: quarters 0 and 2 of rows 0-7 as [q0 r0-3, q2 r0-3, q0 r4-7, q2 r4-7]
         t[i] = __builtin_shufflevector(low, low2, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
         t[i + 8] = __builtin_shufflevector(low, low2, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
@@ -142,8 +150,10 @@ ALWAYS_INLINE inline void pack_transposed(const Lines<tile> &lines, int64_t leng
                 for (int i = 0; i < width; i++)
                     if (i < here) store(to + (u + i) * width, block[i]);
             };
-            if (u * M::step + width * M::step <= length) load(width * M::step);
-            else load(length - u * M::step);
+            if (u * M::step + width * M::step <= length)
+                load(width * M::step);
+            else
+                load(length - u * M::step);
         }
     }
 }
@@ -158,13 +168,17 @@ ALWAYS_INLINE inline void pack_natural(const Lines<tile> &lines, int64_t length,
             const auto interleave = [&](int64_t at, int64_t count) ALWAYS_INLINE {  // up to 32 elements of both rows
                 typedef uint16_t u16x32 __attribute__((vector_size(64)));
                 const auto x = __builtin_bit_cast(u16x32, load_units<M>(lines.template row<T>(2 * u, at), 0, count));
-                const auto y = __builtin_bit_cast(u16x32, load_units<M>(lines.template row<T>(2 * u + 1, at), 0, count));
+                const auto y =
+                    __builtin_bit_cast(u16x32, load_units<M>(lines.template row<T>(2 * u + 1, at), 0, count));
                 uint32_t *to = out + (at / width * units + u) * width;
-                store(to, __builtin_bit_cast(u32, __builtin_shufflevector(
-                    x, y, 0, 32, 1, 33, 2, 34, 3, 35, 4, 36, 5, 37, 6, 38, 7, 39, 8, 40, 9, 41, 10, 42, 11, 43, 12, 44, 13, 45, 14, 46, 15, 47)));
+                store(to, __builtin_bit_cast(u32, __builtin_shufflevector(x, y, 0, 32, 1, 33, 2, 34, 3, 35, 4, 36, 5,
+                                                                          37, 6, 38, 7, 39, 8, 40, 9, 41, 10, 42, 11,
+                                                                          43, 12, 44, 13, 45, 14, 46, 15, 47)));
                 if (count > width)
-                    store(to + units * width, __builtin_bit_cast(u32, __builtin_shufflevector(
-                        x, y, 16, 48, 17, 49, 18, 50, 19, 51, 20, 52, 21, 53, 22, 54, 23, 55, 24, 56, 25, 57, 26, 58, 27, 59, 28, 60, 29, 61, 30, 62, 31, 63)));
+                    store(to + units * width,
+                          __builtin_bit_cast(u32, __builtin_shufflevector(x, y, 16, 48, 17, 49, 18, 50, 19, 51, 20, 52,
+                                                                          21, 53, 22, 54, 23, 55, 24, 56, 25, 57, 26,
+                                                                          58, 27, 59, 28, 60, 29, 61, 30, 62, 31, 63)));
             };
             int64_t at = 0;
             for (; at + 2 * width <= length; at += 2 * width) interleave(at, 2 * width);
@@ -189,8 +203,10 @@ ALWAYS_INLINE inline void pack_natural(const Lines<tile> &lines, int64_t length,
 /// Calls `body(T())` with the storage type of the rows.
 template <class Body>
 ALWAYS_INLINE inline void with_row_type(const RowSet &set, Body &&body) {
-    if (set.is_bf16) body(bf16());
-    else body(float());
+    if (set.is_bf16)
+        body(bf16());
+    else
+        body(float());
 }
 
 /// Stores 16 columns of a left operand's row: elements `column` ... `column + 15`.
@@ -206,7 +222,8 @@ ALWAYS_INLINE inline void store_units(uint32_t *row, int64_t column, f32 v) {
 
 /// acc[r][g] += sum over units of a[r][u] b[g][u][16].
 template <class M, int R, int G>
-ALWAYS_INLINE inline void multiply(const uint32_t *a, int64_t a_stride, const uint32_t *b, int64_t units, f32 (&acc)[R][G]) {
+ALWAYS_INLINE inline void multiply(const uint32_t *a, int64_t a_stride, const uint32_t *b, int64_t units,
+                                   f32 (&acc)[R][G]) {
     const int64_t b_stride = units * width;
     f32 sums[R][G];  // a copy that stays in registers: acc may be visible elsewhere
     for (int r = 0; r < R; r++)
@@ -217,8 +234,10 @@ ALWAYS_INLINE inline void multiply(const uint32_t *a, int64_t a_stride, const ui
         for (int r = 0; r < R; r++) {
             const u32 left = u32{} + a[r * a_stride + u];
             for (int g = 0; g < G; g++) {
-                if constexpr (M::pairs) simd::dot_pairs(sums[r][g], left, right[g]);
-                else sums[r][g] = sums[r][g] + __builtin_bit_cast(f32, left) * __builtin_bit_cast(f32, right[g]);
+                if constexpr (M::pairs)
+                    simd::dot_pairs(sums[r][g], left, right[g]);
+                else
+                    sums[r][g] = sums[r][g] + __builtin_bit_cast(f32, left) * __builtin_bit_cast(f32, right[g]);
             }
         }
     }

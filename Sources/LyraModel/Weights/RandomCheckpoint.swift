@@ -13,20 +13,23 @@ public enum RandomCheckpoint {
     /// - Parameters:
     ///   - dtype: element type of the safetensors files (the torch files are float32).
     ///   - tokenizer: folder whose tokenizer files are copied; a tokenizer of single bytes is made otherwise.
+    ///   - maximumShardBytes: size beyond which a model's weights are split over several files.
     ///   - progress: part being written, share of all bytes done.
     /// - Returns: the model's folder.
     @discardableResult
     public static func write(
         preset: Preset, seed: UInt64, to directory: String, dtype: DType = .bfloat16, tokenizer: String? = nil,
-        progress: (String, Double) throws -> Void = { _, _ in }
+        maximumShardBytes: Int? = nil, progress: (String, Double) throws -> Void = { _, _ in }
     ) throws -> String {
-        try write(preset.configurations, seed: seed, to: directory, dtype: dtype, tokenizer: tokenizer, progress: progress)
+        try write(
+            preset.configurations, seed: seed, to: directory, dtype: dtype, tokenizer: tokenizer,
+            maximumShardBytes: maximumShardBytes, progress: progress)
     }
 
     @discardableResult
     public static func write(
         _ system: SystemConfiguration, seed: UInt64, to directory: String, dtype: DType = .bfloat16, tokenizer: String? = nil,
-        progress: (String, Double) throws -> Void = { _, _ in }
+        maximumShardBytes: Int? = nil, progress: (String, Double) throws -> Void = { _, _ in }
     ) throws -> String {
         let model = "\(directory)/work_dirs/\(system.name)"
         guard !FileManager.default.fileExists(atPath: model) else {
@@ -46,17 +49,21 @@ public enum RandomCheckpoint {
                 try archive.data().write(to: URL(fileURLWithPath: "\(folder)/\(name)"), options: .atomic)
             }
             for (name, requests) in part.safetensors {
-                let entries = requests.map { SafetensorsWriter.Entry(name: $0.name, dtype: dtype, shape: $0.shape) }
-                let byName = Dictionary(uniqueKeysWithValues: requests.map { ($0.name, $0) })
-                try SafetensorsWriter.save(
-                    entries, metadata: ["format": "pt"], to: URL(fileURLWithPath: "\(folder)/\(name)")
-                ) { name in
-                    guard let request = byName[name] else { throw CheckpointError(origin: folder, problems: [.missing(name: name, shape: [])]) }
-                    let bytes = RandomValues(seed, request).bytes(dtype)
-                    done += bytes.count
-                    try progress(part.folder, Double(done) / Double(max(1, total)))
-                    return try MLXArray(bytes, request.shape, dtype: dtype)
+                let shards = CheckpointShards(name, requests, dtype: dtype, limit: maximumShardBytes)
+                for (file, requests) in shards.files {
+                    let entries = requests.map { SafetensorsWriter.Entry(name: $0.name, dtype: dtype, shape: $0.shape) }
+                    let byName = Dictionary(uniqueKeysWithValues: requests.map { ($0.name, $0) })
+                    try SafetensorsWriter.save(
+                        entries, metadata: ["format": "pt"], to: URL(fileURLWithPath: "\(folder)/\(file)")
+                    ) { name in
+                        guard let request = byName[name] else { throw CheckpointError(origin: folder, problems: [.missing(name: name, shape: [])]) }
+                        let bytes = RandomValues(seed, request).bytes(dtype)
+                        done += bytes.count
+                        try progress(part.folder, Double(done) / Double(max(1, total)))
+                        return try MLXArray(bytes, request.shape, dtype: dtype)
+                    }
                 }
+                try shards.writeIndex(in: folder)
             }
         }
         try TokenizerFiles.write(to: model, system, copying: tokenizer)
