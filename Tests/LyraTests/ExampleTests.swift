@@ -25,7 +25,7 @@ import Testing
         return (process.terminationStatus, String(decoding: data, as: UTF8.self))
     }
 
-    @Test(.enabled(if: hasSwift, "there is no swift on PATH to build the example with"), .timeLimit(.minutes(12)))
+    @Test(.enabled(if: hasSwift, "there is no swift on PATH to build the example with"), .timeLimit(.minutes(30)))
     func assistantBuildsAndAnswers() throws {
         let root = ReadmeTests.root.path
         // The running `swift test` holds the lock of .build itself, so the example builds in a folder below it.
