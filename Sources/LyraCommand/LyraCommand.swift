@@ -26,7 +26,7 @@ struct LyraCommand: AsyncParsableCommand {
               1    failed
               64   wrong usage
               66   a model or an input file is missing
-              130  interrupted
+              130  interrupted (143 by a request to terminate)
               141  nobody reads the output any more
             """,
         version: "0.1.0",
@@ -54,7 +54,7 @@ struct LyraCommand: AsyncParsableCommand {
         Interrupts.onInterrupt { work.cancel() }
         do {
             try await work.value
-            return Interrupts.wasInterrupted ? ExitStatus.interrupted : ExitStatus.success
+            return Interrupts.wasInterrupted ? Interrupts.exitCode : ExitStatus.success
         } catch {
             return report(error)
         }
@@ -64,7 +64,7 @@ struct LyraCommand: AsyncParsableCommand {
     private static func report(_ error: any Error) -> Int32 {
         PartialFiles.shared.removeAll()
         Terminal.shared.clearProgress()
-        if Interrupts.wasInterrupted || error is CancellationError { return ExitStatus.interrupted }
+        if Interrupts.wasInterrupted || error is CancellationError { return Interrupts.exitCode }
         if error is OutputClosed { return ExitStatus.outputClosed }
         if let status = ExitStatus.of(error) {
             Terminal.shared.say("Error: \(error.localizedDescription)")

@@ -25,8 +25,6 @@ enum ExitStatus {
     static let usage: Int32 = 64
     /// EX_NOINPUT
     static let missingInput: Int32 = 66
-    /// 128 + SIGINT
-    static let interrupted: Int32 = 130
     /// 128 + SIGPIPE
     static let outputClosed: Int32 = 141
 

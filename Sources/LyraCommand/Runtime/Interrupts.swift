@@ -6,7 +6,8 @@ enum Interrupts {
     private struct State {
         var handler: (@Sendable () -> Void)?
         var count = 0
-        var isPatient = false
+        /// The first signal.
+        var signal: Int32?
     }
     // One a process, as signals are.
     private static let state = Mutex(State())
@@ -23,7 +24,7 @@ enum Interrupts {
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global(qos: .userInteractive))
             source.setEventHandler {
                 _ = source  // kept alive by its own handler, for as long as the process
-                received()
+                received(number)
             }
             source.activate()
         }
@@ -36,6 +37,9 @@ enum Interrupts {
 
     static var wasInterrupted: Bool { state.withLock { $0.count > 0 } }
 
+    /// 130 for Ctrl-C, 143 for a request to terminate.
+    static var exitCode: Int32 { state.withLock { 128 + ($0.signal ?? SIGINT) } }
+
     /// Interrupts are answered by `handler`, which tells whether it had something to stop; only when it had not does the
     /// usual happen. For programs that go on after an interrupt.
     static func handle(_ handler: (@Sendable () -> Bool)?) {
@@ -43,14 +47,15 @@ enum Interrupts {
     }
     private static let conditional = Mutex<(@Sendable () -> Bool)?>(nil)
 
-    private static func received() {
+    private static func received(_ number: Int32) {
         if let handler = conditional.withLock({ $0 }), handler() { return }
         let (handler, count) = state.withLock { state in
             state.count += 1
+            state.signal = state.signal ?? number
             return (state.handler, state.count)
         }
-        guard count == 1, let handler else { Terminal.abandon(ExitStatus.interrupted) }
+        guard count == 1, let handler else { Terminal.abandon(exitCode) }
         handler()
-        DispatchQueue.global().asyncAfter(deadline: .now() + grace) { Terminal.abandon(ExitStatus.interrupted) }
+        DispatchQueue.global().asyncAfter(deadline: .now() + grace) { Terminal.abandon(exitCode) }
     }
 }
