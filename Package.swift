@@ -15,6 +15,7 @@ let package = Package(
         .library(name: "LyraMedia", targets: ["LyraMedia"]),
         .library(name: "LyraText", targets: ["LyraText"]),
         .library(name: "LyraModel", targets: ["LyraModel"]),
+        .library(name: "LyraTraining", targets: ["LyraTraining"]),
         .library(name: "MLX", targets: ["MLX"]),
         .executable(name: "lyra", targets: ["LyraCommand"]),
     ],
@@ -34,10 +35,12 @@ let package = Package(
         .target(name: "LyraText", swiftSettings: strict),
         .target(name: "LyraModel", dependencies: ["MLX"], swiftSettings: strict),
         .target(name: "Lyra", dependencies: ["LyraModel", "LyraMedia", "LyraText"], swiftSettings: strict),
+        .target(
+            name: "LyraTraining", dependencies: ["Lyra", "LyraModel", "LyraMedia", "LyraText", "MLX"], swiftSettings: strict),
         .executableTarget(
             name: "LyraCommand",
             dependencies: [
-                "Lyra", "LyraModel", "LyraMedia", "LyraText", "MLX",
+                "Lyra", "LyraTraining", "LyraModel", "LyraMedia", "LyraText", "MLX",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -47,6 +50,9 @@ let package = Package(
         .testTarget(name: "LyraTextTests", dependencies: ["LyraText"], swiftSettings: strict),
         .testTarget(name: "LyraModelTests", dependencies: ["LyraModel", "LyraMedia", "LyraText"], swiftSettings: strict),
         .testTarget(name: "LyraCommandTests", dependencies: ["LyraCommand", "Lyra", "LyraMedia", "LyraModel"], swiftSettings: strict),
+        .testTarget(
+            name: "LyraTrainingTests",
+            dependencies: ["LyraTraining", "Lyra", "LyraModel", "LyraMedia", "LyraText", "MLX"], swiftSettings: strict),
         .testTarget(name: "LyraTests", dependencies: ["Lyra"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6],
