@@ -43,16 +43,14 @@ public struct Decoder {
     var layers: [DecoderLayer]
     let norm: RMSNorm
     let head: Linear
-    private let rotary: RotaryTable
+    let rotary: RotaryTable
     /// Tokens that pass through a block of layers at a time in prefill, which bounds the size of activations.
     public var chunk = 512
 
-    init(_ parameters: Parameters, _ configuration: LyraConfiguration) {
+    package init(_ parameters: Parameters, _ configuration: LyraConfiguration) {
         self.configuration = configuration
         let hidden = configuration.hiddenSize
-        let shape = DecoderLayerShape(
-            width: hidden, intermediateSize: configuration.intermediateSize, queryHeads: configuration.queryHeads,
-            keyValueHeads: configuration.keyValueHeads, epsilon: configuration.rmsNormEpsilon)
+        let shape = DecoderLayerShape(configuration)
         embedding = parameters.matrix("model.embed_tokens.weight", [configuration.vocabularySize, hidden])
         layers = (0..<configuration.layers).map { DecoderLayer(parameters, "model.layers.\($0)", shape) }
         norm = RMSNorm(parameters, "model.norm", hidden, epsilon: configuration.rmsNormEpsilon)
@@ -64,9 +62,11 @@ public struct Decoder {
             headDimension: configuration.headDimension, theta: configuration.ropeTheta, sections: configuration.mropeSections)
     }
 
-    mutating func attach(_ adapter: Adapter, _ parameters: Parameters, prefix: String, rank: Int, scale: Float) {
+    package mutating func attach(
+        _ adapter: Adapter, _ parameters: Parameters, prefix: String, rank: Int, scale: Float, dropout: Dropout? = nil
+    ) {
         for i in layers.indices {
-            layers[i].attach(adapter, parameters, prefix: prefix, rank: rank, scale: scale)
+            layers[i].attach(adapter, parameters, prefix: prefix, rank: rank, scale: scale, dropout: dropout)
         }
     }
 
@@ -192,7 +192,7 @@ public struct Decoder {
         guard let keys = state.caches[layer].keys else { return [] }
         let queries = layers[layer].queries(queryInputs.expandedDimensions(axis: 0), rotary(positions), adapter: adapter)
         let all = Kernel.attentionScores(
-            queries[0], keys[0], scale: 1 / Float(configuration.headDimension).squareRoot()
+            queries[0], keys[0], scale: layers[layer].scale
         ).asArray(Float.self)
         let offset = state.caches[layer].length - newTokens
         return contextRows.map { all[offset + Int($0)] }

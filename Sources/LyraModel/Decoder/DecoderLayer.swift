@@ -2,14 +2,23 @@
 import MLX
 
 /// Sizes of one decoder layer.
-struct DecoderLayerShape {
+package struct DecoderLayerShape {
     var width, intermediateSize, queryHeads, keyValueHeads: Int
     var epsilon: Float
     var headDimension: Int { width / queryHeads }
 }
 
+extension DecoderLayerShape {
+    init(_ configuration: LyraConfiguration) {
+        self.init(
+            width: configuration.hiddenSize, intermediateSize: configuration.intermediateSize,
+            queryHeads: configuration.queryHeads, keyValueHeads: configuration.keyValueHeads,
+            epsilon: configuration.rmsNormEpsilon)
+    }
+}
+
 /// h = x + Attention(RMSNorm(x)); y = h + Down(SiLU(Gate(n)) * Up(n)), n = RMSNorm(h)
-struct DecoderLayer {
+package struct DecoderLayer {
     let shape: DecoderLayerShape
     var query, key, value, output: Linear
     var gate, up, down: Linear
@@ -29,14 +38,22 @@ struct DecoderLayer {
         postAttentionNorm = RMSNorm(parameters, "\(name).post_attention_layernorm", width, epsilon: shape.epsilon)
     }
 
-    mutating func attach(_ adapter: Adapter, _ parameters: Parameters, prefix: String, rank: Int, scale: Float) {
+    package mutating func attach(
+        _ adapter: Adapter, _ parameters: Parameters, prefix: String, rank: Int, scale: Float, dropout: Dropout? = nil
+    ) {
         for map in [\Self.query, \.key, \.value, \.output, \.gate, \.up, \.down] {
-            self[keyPath: map].attach(adapter, parameters, prefix: prefix, rank: rank, scale: scale)
+            self[keyPath: map].attach(adapter, parameters, prefix: prefix, rank: rank, scale: scale, dropout: dropout)
         }
     }
 
     private func heads(_ x: MLXArray, _ count: Int) -> MLXArray {
         x.reshaped([x.dim(0), x.dim(1), count, shape.headDimension])
+    }
+
+    /// Rotated keys of rows of the residual stream: [1, n, keyValueHeads, headDim].
+    func keys(_ x: MLXArray, _ rotation: (cosine: MLXArray, sine: MLXArray), adapter: Adapter?) -> MLXArray {
+        Kernel.rotary(
+            heads(key(inputNorm(x), adapter: adapter), shape.keyValueHeads), cos: rotation.cosine, sin: rotation.sine)
     }
 
     /// Rotated queries of rows of the residual stream: [1, n, queryHeads, headDim].
@@ -45,9 +62,23 @@ struct DecoderLayer {
             heads(query(inputNorm(x), adapter: adapter), shape.queryHeads), cos: rotation.cosine, sin: rotation.sine)
     }
 
-    /// x: [batch, n, width] float32, the residual stream. With a cache the new tokens see all it holds.
+    /// x: [1, n, width] float32, the residual stream. The new tokens see all that the cache holds.
     func callAsFunction(
         _ x: MLXArray, _ rotation: (cosine: MLXArray, sine: MLXArray), cache: inout KVCache, adapter: Adapter? = nil
+    ) -> MLXArray {
+        self(x, rotation, adapter: adapter) { q, k, v in
+            let (keys, values) = cache.append(k, v)
+            return Kernel.attention(q, keys, values, scale: scale, causal: true)
+        }
+    }
+
+    /// What scores are multiplied with.
+    var scale: Float { 1 / Float(shape.headDimension).squareRoot() }
+
+    /// `attend`: from queries, keys and values, [1, n, heads, headDim], to what the queries gather.
+    func callAsFunction(
+        _ x: MLXArray, _ rotation: (cosine: MLXArray, sine: MLXArray), adapter: Adapter?,
+        attend: (MLXArray, MLXArray, MLXArray) -> MLXArray
     ) -> MLXArray {
         let normed = inputNorm(x)
         let q = Kernel.rotary(
@@ -55,10 +86,7 @@ struct DecoderLayer {
         let k = Kernel.rotary(
             heads(key(normed, adapter: adapter), shape.keyValueHeads), cos: rotation.cosine, sin: rotation.sine)
         let v = heads(value(normed, adapter: adapter), shape.keyValueHeads)
-        let (keys, values) = cache.append(k, v)
-        let attended = Kernel.attention(
-            q, keys, values, scale: 1 / Float(shape.headDimension).squareRoot(), causal: true
-        ).reshaped(x.shape)
+        let attended = attend(q, k, v).reshaped(x.shape)
         let h = output(attended, adapter: adapter, residual: x, outputType: .float32)
         let n = postAttentionNorm(h)
         let inner = Kernel.swiglu(gate: gate(n, adapter: adapter), up: up(n, adapter: adapter))

@@ -16,7 +16,7 @@ public struct Linear {
     /// [out]
     public let bias: MLXArray?
     /// A: [rank, in], B: [out, rank] with alpha / rank multiplied in.
-    var adapters: [Adapter: (a: MLXArray, b: MLXArray)] = [:]
+    var adapters: [Adapter: LowRank] = [:]
     private let name: String
     private let shape: (out: Int, in: Int)
 
@@ -35,12 +35,16 @@ public struct Linear {
     }
 
     /// Attaches a PEFT adapter if the source has one for this map. `prefix` stands before the map's own name.
-    mutating func attach(_ adapter: Adapter, _ parameters: Parameters, prefix: String, rank: Int, scale: Float) {
+    mutating func attach(
+        _ adapter: Adapter, _ parameters: Parameters, prefix: String, rank: Int, scale: Float, dropout: Dropout? = nil
+    ) {
         guard parameters.has("\(prefix)\(name).lora_A.weight") else { return }
         let a = parameters.matrix("\(prefix)\(name).lora_A.weight", [rank, shape.in])
         let b = parameters.matrix("\(prefix)\(name).lora_B.weight", [shape.out, rank])
         // Recorded or misshapen tensors are empty; the scale is exact for the usual alpha / rank = 2.
-        adapters[adapter] = (a, b.size == 0 || scale == 1 ? b : (b.asType(.float32) * scale).asType(b.dtype))
+        adapters[adapter] = LowRank(
+            a: a, b: b.size == 0 || scale == 1 ? b : (b.asType(.float32) * scale).asType(b.dtype),
+            dropout: dropout?.derived(by: name))
     }
 
     /// x: [..., in] -> activation(x Wᵀ + b) + residual: [..., out].
@@ -54,7 +58,33 @@ public struct Linear {
         }
         precondition(activation == .none, "an adapted map has no fused activation")
         let delta = Kernel.linear(
-            Kernel.linear(x, weight: low.a), weight: low.b, residual: residual, outputType: .float32)
+            Kernel.linear(low.dropout?(x) ?? x, weight: low.a), weight: low.b, residual: residual, outputType: .float32)
         return Kernel.linear(x, weight: weight, bias: bias, residual: delta, outputType: outputType ?? x.dtype)
+    }
+}
+
+/// The factors of one adapter of one map.
+struct LowRank {
+    var a, b: MLXArray
+    var dropout: Dropout?
+}
+
+/// Sets a random share of values to zero and scales the others up, in training.
+package struct Dropout {
+    let rate: Float
+    let seed: UInt64
+
+    /// `rate`: share of values that become zero, 0..<1. The same seed drops the same values.
+    package init(rate: Float, seed: UInt64) { (self.rate, self.seed) = (rate, seed) }
+
+    /// One that drops independently of this one.
+    func derived(by name: String) -> Dropout {
+        // FNV-1a
+        Dropout(rate: rate, seed: name.utf8.reduce(seed ^ 0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 })
+    }
+
+    func callAsFunction(_ x: MLXArray) -> MLXArray {
+        let kept = MLXRandom.bernoulli(1 - rate, x.shape, key: MLXRandom.key(seed))
+        return x * (kept.asType(.float32) * (1 / (1 - rate))).asType(x.dtype)
     }
 }

@@ -11,7 +11,7 @@ public struct SpeechGenerator {
     /// The class that stands for no unit: the last.
     public var blank: Int32 { Int32(configuration.units) }
 
-    init(_ parameters: Parameters, _ language: LyraConfiguration, _ configuration: GeneratorConfiguration) {
+    package init(_ parameters: Parameters, _ language: LyraConfiguration, _ configuration: GeneratorConfiguration) {
         self.configuration = configuration
         let sizes = configuration.layers
         let shape = DecoderLayerShape(

@@ -34,7 +34,11 @@ public struct VisionTransformer {
     }
 
     /// -> [tokens, outputSize] float32; tokens = patches / merge².
-    public func callAsFunction(_ patches: Patches) -> MLXArray {
+    public func callAsFunction(_ patches: Patches) -> MLXArray { self(patches, isTraced: false) }
+
+    /// With `isTraced` everything is kept for gradients. Pictures of one size can be given as the frame pairs of one grid,
+    /// since frame pairs do not see each other.
+    package func callAsFunction(_ patches: Patches, isTraced: Bool) -> MLXArray {
         let grid = patches.grid
         let perFrame = grid.height * grid.width
         let (cosine, sine) = rotation(grid)  // [perFrame, headDim / 2]
@@ -43,7 +47,7 @@ public struct VisionTransformer {
         for (i, block) in blocks.enumerated() {
             x = block(x, cosine, sine)
             // A long graph over large pictures would hold every activation; compute as it goes.
-            if i % 4 == 3 { eval(x) }
+            if i % 4 == 3, !isTraced { eval(x) }
         }
         let merge = configuration.mergeSize * configuration.mergeSize
         let normed = mergerNorm(x).reshaped([grid.count / merge, configuration.width * merge])

@@ -42,6 +42,8 @@ public struct CheckpointError: Error, LocalizedError, Equatable {
     public let origin: String
     public let problems: [Problem]
 
+    package init(origin: String, problems: [Problem]) { (self.origin, self.problems) = (origin, problems) }
+
     public var errorDescription: String? {
         let shown = problems.prefix(40).map { "  " + $0.text }.joined(separator: "\n")
         let more = problems.count > 40 ? "\n  ... and \(problems.count - 40) more" : ""
@@ -61,15 +63,21 @@ public final class Parameters {
     }
 
     private let source: (any TensorSource)?
+    /// Whether conversions are left to the graph, so that gradients pass through them, instead of being made at once.
+    private let isTraced: Bool
     /// Element type of matrices: what products are computed in. Vectors (norms, biases) are kept in float32.
     public let computeType: DType
     public private(set) var requests: [Request] = []
     private var problems: [CheckpointError.Problem] = []
 
-    /// Reads from `source`; without one, only records what is asked for.
-    public init(_ source: (any TensorSource)?, computeType: DType = .float32) {
+    /// Tensors handed out so far, in the type they are computed in.
+    public private(set) var taken: [String: MLXArray] = [:]
+
+    /// Reads from `source`; without one, only records what is asked for. With `isTraced`, conversions are part of the graph.
+    public init(_ source: (any TensorSource)?, computeType: DType = .float32, isTraced: Bool = false) {
         self.source = source
         self.computeType = computeType
+        self.isTraced = isTraced
     }
 
     /// A weight matrix (or convolution kernel, or table), converted to `computeType`.
@@ -106,13 +114,17 @@ public final class Parameters {
             return MLXArray.zeros([0])
         }
         do {
-            let stored = try source.array(request.name)
-            guard stored.dtype != type else { return stored }
-            // Converted one by one, so that at most one tensor exists in both types.
-            let converted = Kernel.convert(stored, to: type)
-            eval(converted)
-            source.discard(request.name)
-            return converted
+            var array = try source.array(request.name)
+            if array.dtype != type {
+                array = Kernel.convert(array, to: type)
+                if !isTraced {
+                    // One by one, so that at most one tensor exists in both types.
+                    eval(array)
+                    source.discard(request.name)
+                }
+            }
+            taken[request.name] = array
+            return array
         } catch {
             problems.append(.unusable(name: request.name, reason: error.localizedDescription))
             return MLXArray.zeros([0])

@@ -2,35 +2,35 @@
 import Foundation
 import MLX
 
-enum WeightFiles {
+package enum WeightFiles {
     /// `model.safetensors` or its shards.
-    static func open(_ folder: String) throws -> any TensorSource {
+    package static func open(_ folder: String) throws -> any TensorSource {
         try ShardedSafetensors(directory: URL(fileURLWithPath: folder))
     }
 
     /// `adapter_model.safetensors`, or `adapter_model.bin`.
-    static func openAdapter(_ folder: String) throws -> any TensorSource {
+    package static func openAdapter(_ folder: String) throws -> any TensorSource {
         let torch = folder + "/adapter_model.bin"
         if !exists(folder + "/adapter_model.safetensors"), exists(torch) { return try TorchSource(torch) }
         return try openFile(folder + "/adapter_model.safetensors")
     }
 
     /// One safetensors file.
-    static func openFile(_ path: String) throws -> any TensorSource {
+    package static func openFile(_ path: String) throws -> any TensorSource {
         try SafetensorsFile(URL(fileURLWithPath: path))
     }
 
     /// One torch archive.
-    static func openTorch(_ path: String) throws -> any TensorSource { try TorchSource(path) }
+    package static func openTorch(_ path: String) throws -> any TensorSource { try TorchSource(path) }
 
     /// The projector that was trained beside an adapter; nil when there is none.
-    static func openTrainables(_ folder: String) throws -> (any TensorSource)? {
+    package static func openTrainables(_ folder: String) throws -> (any TensorSource)? {
         let path = folder + "/non_lora_trainables.bin"
         return exists(path) ? try TorchSource(path) : nil
     }
 
     /// The vocoder's weights: the torch file whose name starts with "g_", or `model.safetensors`.
-    static func openVocoder(_ folder: String) throws -> any TensorSource {
+    package static func openVocoder(_ folder: String) throws -> any TensorSource {
         let names = ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted()
         if let name = names.last(where: { $0.hasPrefix("g_") }) {
             return try TorchSource("\(folder)/\(name)", prefix: "generator.")

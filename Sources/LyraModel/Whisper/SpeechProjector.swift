@@ -9,7 +9,7 @@ public struct SpeechProjector {
     let linear1, linear2: Linear
 
     /// `prefix` stands before "model.mm_speech_projector".
-    init(_ parameters: Parameters, _ configuration: LyraConfiguration, prefix: String = "") {
+    package init(_ parameters: Parameters, _ configuration: LyraConfiguration, prefix: String = "") {
         stack = configuration.speechStack
         linear1 = Linear(
             parameters, "\(prefix)\(Self.name).linear1", in: stack * configuration.speechHiddenSize,
