@@ -20,14 +20,15 @@ public struct LossWeights: Sendable, Codable, Equatable {
 struct StepTotals {
     var targets = 0
     var transcripts = 0
-    var spoken = 0
+    /// Units of spoken answers.
+    var units = 0
 
     init() {}
     init(_ batches: [MicroBatch]) {
         for batch in batches {
             targets += batch.targets.count
             transcripts += batch.transcripts
-            spoken += batch.spoken.count
+            units += batch.spoken.reduce(0) { $0 + $1.units.count }
         }
     }
 }
@@ -40,7 +41,7 @@ public struct StepLosses: Sendable, Equatable, Codable {
     public var answer: Float = 0
     /// Mean over samples with a transcript.
     public var regulariser: Float = 0
-    /// Mean over spoken answers.
+    /// Sum over spoken answers, divided by the number of their units.
     public var speech: Float = 0
 
     static func + (a: StepLosses, b: StepLosses) -> StepLosses {
@@ -127,20 +128,19 @@ struct TrainingPass {
                     Kernel.crossEntropy(logits: logits, targets: MLXArray(batch.targets, [batch.targets.count])).sum()
                     / Float(max(1, totals.targets))
             }
-            if lossWeights.speech != 0, let generator = networks.generator {
-                for (range, target) in batch.spoken {
-                    let hidden = decoder.normed(states[rows(Array(batch.predictors[range])).asIndices])
-                    units = units + generatorLoss(generator, hidden, units: target)
-                }
-                units = units / Float(max(1, totals.spoken))
+            if lossWeights.speech != 0, let generator = networks.generator, !batch.spoken.isEmpty {
+                let spoken = rows(generatorLoss.rows(predictors: batch.spoken.flatMap { batch.predictors[$0.predictors] }))
+                units =
+                    generatorLoss(
+                        generator, decoder.normed(states[spoken.asIndices]),
+                        answers: batch.spoken.map { ($0.predictors.count, $0.units) }) / Float(max(1, totals.units))
             }
         }
         if lossWeights.regulariser != 0, let speech {
             for item in batch.speeches {
                 guard let transcript = item.transcript else { continue }
-                let tokens = speech[item.windows.lowerBound..<item.windows.upperBound]
-                let flat = tokens.reshaped([tokens.dim(0) * tokens.dim(1), tokens.dim(2)])
-                align = align + regulariser(speech: flat, text: decoder.embed(transcript))
+                let tokens = speech[item.windows].flattened(start: 0, end: 1)
+                align = align + regulariser(speech: tokens, text: decoder.embed(transcript))
             }
             align = align / Float(max(1, totals.transcripts))
         }
