@@ -27,6 +27,10 @@ int cmlx_kernel_matmul(cmlx_array a, cmlx_array b, bool transpose_a, bool transp
                        cmlx_array *out);
 /// softmax(scale q k^T) v; q [B, L, Hq, D], k and v [B, S, Hkv, D]. causal: query i sees keys j <= i + (S - L).
 int cmlx_kernel_attention(cmlx_array q, cmlx_array k, cmlx_array v, float scale, bool causal, cmlx_array *out);
+/// The same within each of several sequences laid end to end: q [1, T, Hq, D], k and v [1, T, Hkv, D]. `offsets` holds
+/// `count` + 1 rising numbers from 0 to T; sequence i is offsets[i] ..< offsets[i + 1] and sees only itself.
+int cmlx_kernel_attention_packed(cmlx_array q, cmlx_array k, cmlx_array v, float scale, bool causal,
+                                 const int32_t *offsets, size_t count, cmlx_array *out);
 /// [S] float32: softmax(scale q k^T) over all keys, averaged over heads and queries; q [Lq, Hq, D], k [S, Hkv, D].
 int cmlx_kernel_attention_scores(cmlx_array q, cmlx_array k, float scale, cmlx_array *out);
 /// x / rms(x) * weight over the last axis.
@@ -51,6 +55,29 @@ int cmlx_kernel_add(cmlx_array a, cmlx_array b, cmlx_dtype output, cmlx_array *o
 /// Conversion between float32, bfloat16 and float16.
 int cmlx_kernel_convert(cmlx_array x, cmlx_dtype output, cmlx_array *out);
 
+/// [N] float32: log sum exp(row) - row[target] of each row; logits [N, classes], targets [N] int32. A negative target
+/// gives 0 and no gradient, one beyond the classes NaN.
+int cmlx_kernel_cross_entropy(cmlx_array logits, cmlx_array targets, cmlx_array *out);
+/// [B] float32: soft-DTW values D[rows - 1, columns - 1] of cost [B, L, S], of which sample b uses the first rows[b] and
+/// columns[b], both at least 1. D[l, s] = cost[l, s] + softmin(D[l, s - 1], D[l - 1, s], D[l - 1, s - 1]) with
+/// softmin(x) = -gamma log sum exp(-x / gamma).
+int cmlx_kernel_soft_dtw(cmlx_array cost, const int32_t *rows, const int32_t *columns, float gamma, cmlx_array *out);
+/// [B] float32: -log of the probability that frames of logits [B, T, C] (not normalised) spell the targets [B, U] int32
+/// once repeats are merged and blanks dropped; sample b uses the first frames[b] and lengths[b]. Where that is impossible:
+/// infinity with a gradient of NaN, or with `zero_infinity` 0 without one. A target beyond the classes gives NaN.
+int cmlx_kernel_ctc_loss(cmlx_array logits, cmlx_array targets, const int32_t *frames, const int32_t *lengths, int blank,
+                         bool zero_infinity, cmlx_array *out);
+typedef struct {
+    double learning_rate, beta1, beta2, epsilon, weight_decay, gradient_scale;
+    int64_t step; // of this update, from 1
+} cmlx_adamw;
+/// One AdamW step (decoupled weight decay) on float32 arrays of one shape; the gradient is multiplied by gradient_scale
+/// first. `out` gets parameter, first and second moment; they take the memory of the old ones where nobody else holds it.
+int cmlx_kernel_adamw(cmlx_array parameter, cmlx_array gradient, cmlx_array first, cmlx_array second,
+                      const cmlx_adamw *settings, cmlx_array out[3]);
+/// The sum of the squares of all elements of all arrays, a float32 scalar. Has no gradient.
+int cmlx_kernel_sum_of_squares(const cmlx_array *arrays, size_t count, cmlx_array *out);
+
 /// The instruction set in use: 0 portable, 1 AVX2, 2 AVX-512, 3 AVX-512 with bfloat16. Limited by the environment
 /// variable LYRA_ISA (portable, avx2, avx512, avx512bf16) and, for tests, by the second function.
 int cmlx_kernel_isa(void);
@@ -68,6 +95,8 @@ int cmlx_kernel_test_plain_matmul(cmlx_array a, cmlx_array b, cmlx_array *out);
 int cmlx_kernel_test_vjp(int (*function)(void *context, const cmlx_array *inputs, size_t count, cmlx_array *out),
                          void *context, const cmlx_array *inputs, size_t count, cmlx_array upstream,
                          cmlx_array *gradients);
+/// For tests: whether kernels are composed of MLX operations here too, as they are on devices other than a CPU.
+void cmlx_kernel_test_compose(bool compose);
 /// For tests: the part at `index` of an axis, as a view.
 int cmlx_kernel_test_slice(cmlx_array array, int axis, int index, cmlx_array *out);
 

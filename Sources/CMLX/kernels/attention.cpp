@@ -1,6 +1,7 @@
 // Attention, forward: for a block of rows, keys and values go by in tiles while a running maximum and sum keep the
 // softmax exact (online softmax). Gradients: attention_backward.cpp.
 #include "attention.hpp"
+#include <algorithm>
 #include <cmath>
 #include "attention_backward.hpp"
 #include "composed.hpp"
@@ -152,79 +153,111 @@ ALWAYS_INLINE inline void finish(const AttentionShape &shape, const Partial *par
     }
 }
 
-void forward(const AttentionShape &shape, const mx::array &q, const mx::array &k, const mx::array &v, mx::array &out,
-             mx::array &log_sums) {
-    const int64_t rows = shape.rows(), blocks = (rows + rows_per_task - 1) / rows_per_task;
-    // Few rows (decoding): keys are split as well, by a length that does not depend on the machine.
+void forward(const std::vector<AttentionSequence> &sequences, const mx::array &q, const mx::array &k,
+             const mx::array &v, mx::array &out, mx::array &log_sums) {
     constexpr int64_t keys_per_split = 1024;
-    const int64_t splits = blocks == 1 ? std::max<int64_t>(1, (shape.keys + keys_per_split - 1) / keys_per_split) : 1;
-    const int64_t heads = shape.batch * shape.kv_heads, padded = tiles::groups_of(shape.width) * width;
-    const int64_t block_rows = std::min(rows, rows_per_task);
-    std::vector<float> shared(splits > 1 ? heads * splits * block_rows * (padded + 2) : 0);
-    const auto part = [&](float *memory) {
-        return Partial{memory, memory + block_rows * padded, memory + block_rows * (padded + 1)};
+    struct Task {
+        const AttentionSequence *sequence;
+        int64_t head, first, split, work;
+        float *shared;  // where splits leave their parts
     };
-    const auto shared_part = [&](int64_t head, int64_t split) {
-        return part(shared.data() + (head * splits + split) * block_rows * (padded + 2));
+    // Few rows (decoding): keys are split as well, by a length that does not depend on the machine.
+    const auto splits_of = [](const AttentionShape &shape) {
+        const bool few = shape.rows() <= rows_per_task;
+        return few ? std::max<int64_t>(1, (shape.keys + keys_per_split - 1) / keys_per_split) : 1;
     };
+    const int64_t padded = tiles::groups_of(q.shape(3)) * width;
+    const auto part_size = [padded](const AttentionShape &shape) {
+        return std::min(shape.rows(), rows_per_task) * (padded + 2);
+    };
+    const auto part = [padded](const AttentionShape &shape, float *memory) {
+        const int64_t rows = std::min(shape.rows(), rows_per_task);
+        return Partial{memory, memory + rows * padded, memory + rows * (padded + 1)};
+    };
+    int64_t shared_size = 0;
+    for (const auto &s : sequences)
+        if (const int64_t splits = splits_of(s.shape); splits > 1)
+            shared_size += s.shape.kv_heads * splits * part_size(s.shape);
+    std::vector<float> shared(shared_size);
+    std::vector<Task> tasks, joins;
+    float *free = shared.data();
+    for (const auto &s : sequences)
+        for (int64_t head = 0; head < s.shape.kv_heads; head++) {
+            const int64_t splits = splits_of(s.shape);
+            if (splits > 1) joins.push_back({&s, head, 0, splits, 0, free});
+            for (int64_t first = 0; first < s.shape.rows(); first += rows_per_task)
+                for (int64_t split = 0; split < splits; split++) {
+                    const int64_t count = std::min(rows_per_task, s.shape.rows() - first);
+                    tasks.push_back({&s, head, first, split, count * s.shape.visible(first + count - 1), free});
+                    if (splits > 1) free += part_size(s.shape);
+                }
+        }
+    // The longest first, such as late rows of causal attention, so that threads finish together.
+    std::stable_sort(tasks.begin(), tasks.end(), [](const Task &a, const Task &b) { return a.work > b.work; });
     const bool bf16 = is_bf16(k);
-    parallel_tasks(size_t(heads * blocks * splits), [&](size_t index, int) {
-        const int64_t split = int64_t(index) % splits, head = int64_t(index) / splits % heads;
-        const int64_t block = blocks - 1 - int64_t(index) / splits / heads;  // long causal rows first
-        const int64_t first = block * rows_per_task, count = std::min(rows_per_task, rows - first);
-        const auto batch = head / shape.kv_heads, kv_head = head % shape.kv_heads;
-        const auto Q = rows_of_head(q, batch, kv_head, shape.group), O = rows_of_head(out, batch, kv_head, shape.group);
-        const auto K = rows_of_head(k, batch, kv_head, 1), V = rows_of_head(v, batch, kv_head, 1);
-        with_mode(bf16, [&](auto mode) ALWAYS_INLINE {
+    parallel_tasks(tasks.size(), [&](size_t index, int) {
+        const auto &[sequence, head, first, split, work, memory] = tasks[index];
+        const AttentionShape &shape = sequence->shape;
+        const int64_t count = std::min(rows_per_task, shape.rows() - first);
+        const bool whole = splits_of(shape) == 1;
+        const int64_t begin = split * keys_per_split,
+                      end = whole ? shape.keys : std::min(shape.keys, begin + keys_per_split);
+        const auto Q = sequence->rows(q, head, shape.group), O = sequence->rows(out, head, shape.group);
+        const auto K = sequence->rows(k, head, 1), V = sequence->rows(v, head, 1);
+        float *logs = log_sums.data<float>() + sequence->logs(head);
+        with_mode(bf16, [&, first = first, memory = memory](auto mode) ALWAYS_INLINE {
             using M = decltype(mode);
             const auto carve = [&](Pieces pieces, float **local) ALWAYS_INLINE {
                 Workspace<M> workspace(shape, pieces);
-                *local = pieces.take<float>(block_rows * (padded + 2));
+                *local = pieces.take<float>(part_size(shape));
                 return std::pair(workspace, pieces.used());
             };
             float *local;
             const size_t bytes = carve(Pieces(nullptr), &local).second;
             const auto workspace = carve(Pieces(scratch(bytes)), &local).first;
-            const auto result = splits > 1 ? shared_part(head, split) : part(local);
-            const int64_t begin = split * keys_per_split,
-                          end = splits > 1 ? std::min(shape.keys, begin + keys_per_split) : shape.keys;
+            const auto result = part(shape, whole ? local : memory);
             run_block<M>(shape, Q, K, V, first, count, begin, end, workspace, result);
-            if (splits == 1) finish(shape, &result, 1, first, count, padded, O, log_sums.data<float>() + head * rows);
+            if (whole) finish(shape, &result, 1, first, count, padded, O, logs);
         });
     });
-    if (splits == 1) return;
-    parallel_tasks(size_t(heads), [&](size_t head, int) {
-        const auto O = rows_of_head(out, int64_t(head) / shape.kv_heads, int64_t(head) % shape.kv_heads, shape.group);
+    parallel_tasks(joins.size(), [&](size_t index, int) {
+        const auto &[sequence, head, first, splits, work, memory] = joins[index];
+        const AttentionShape &shape = sequence->shape;
+        const auto O = sequence->rows(out, head, shape.group);
+        float *logs = log_sums.data<float>() + sequence->logs(head);
         std::vector<Partial> parts;
-        for (int64_t s = 0; s < splits; s++) parts.push_back(shared_part(head, s));
+        for (int64_t s = 0; s < splits; s++) parts.push_back(part(shape, memory + s * part_size(shape)));
         simd::dispatch([&](auto) ALWAYS_INLINE {
-            finish(shape, parts.data(), splits, 0, rows, padded, O, log_sums.data<float>() + int64_t(head) * rows);
+            finish(shape, parts.data(), int64_t(parts.size()), 0, shape.rows(), padded, O, logs);
         });
     });
 }
 
 /// Inputs: q, k, v. Outputs: the result, and [B, Hkv, L * group] log2 of the softmax's divisors for the gradient.
+/// With `ends`, of sequences laid end to end.
 class Attention : public KernelPrimitive {
 public:
-    Attention(mx::Stream s, float scale, bool causal) : KernelPrimitive(s), scale_(scale), causal_(causal) {}
+    Attention(mx::Stream s, float scale, bool causal, std::vector<int> ends)
+        : KernelPrimitive(s), scale_(scale), causal_(causal), ends_(std::move(ends)) {}
     const char *name() const override { return "LyraAttention"; }
     bool is_equivalent(const mx::Primitive &other) const override {
         const auto &o = static_cast<const Attention &>(other);
-        return scale_ == o.scale_ && causal_ == o.causal_;
+        return scale_ == o.scale_ && causal_ == o.causal_ && ends_ == o.ends_;
     }
 
     void eval_cpu(const std::vector<mx::array> &inputs, std::vector<mx::array> &outputs) override {
         auto q = with_contiguous_rows(inputs[0]);
         auto k = with_contiguous_rows(inputs[1]), v = with_contiguous_rows(inputs[2]);
         auto out = allocate(outputs[0]), log_sums = allocate(outputs[1]);
-        enqueue([=, scale = scale_, causal = causal_]() mutable {
-            forward(AttentionShape(q, k, scale, causal), q, k, v, out, log_sums);
+        enqueue([=, scale = scale_, causal = causal_, ends = ends_]() mutable {
+            forward(attention_sequences(q, k, scale, causal, ends), q, k, v, out, log_sums);
         });
     }
 
     std::vector<mx::array> vjp(const std::vector<mx::array> &primals, const std::vector<mx::array> &cotangents,
                                const std::vector<int> &wanted, const std::vector<mx::array> &outputs) override {
-        const auto all = attention_gradients(primals, outputs[0], outputs[1], cotangents[0], scale_, causal_, stream());
+        const auto all =
+            attention_gradients(primals, outputs[0], outputs[1], cotangents[0], scale_, causal_, ends_, stream());
         std::vector<mx::array> result;
         for (int i : wanted) result.push_back(all[i]);
         return result;
@@ -233,16 +266,28 @@ public:
 private:
     const float scale_;
     const bool causal_;
+    const std::vector<int> ends_;
 };
+
+mx::array record_attention(const mx::array &q, const mx::array &k, const mx::array &v, float scale, bool causal,
+                           std::vector<int> ends, mx::Stream s) {
+    const int rows = q.shape(1) * (q.shape(2) / k.shape(2));
+    return mx::array::make_arrays({q.shape(), {k.shape(0), k.shape(2), rows}}, {q.dtype(), mx::float32},
+                                  std::make_shared<Attention>(s, scale, causal, std::move(ends)), {q, k, v})[0];
+}
 
 }  // namespace
 
 mx::array attention(const mx::array &q, const mx::array &k, const mx::array &v, float scale, bool causal,
                     mx::Stream s) {
     if (!on_cpu(s)) return composed::attention(q, k, v, scale, causal, s);
-    const int rows = q.shape(1) * (q.shape(2) / k.shape(2));
-    return mx::array::make_arrays({q.shape(), {k.shape(0), k.shape(2), rows}}, {q.dtype(), mx::float32},
-                                  std::make_shared<Attention>(s, scale, causal), {q, k, v})[0];
+    return record_attention(q, k, v, scale, causal, {}, s);
+}
+
+mx::array attention_packed(const mx::array &q, const mx::array &k, const mx::array &v, float scale, bool causal,
+                           const std::vector<int> &ends, mx::Stream s) {
+    if (!on_cpu(s)) return composed::attention_packed(q, k, v, scale, causal, ends, s);
+    return record_attention(q, k, v, scale, causal, ends, s);
 }
 
 }  // namespace cmlx

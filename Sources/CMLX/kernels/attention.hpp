@@ -6,18 +6,20 @@
 namespace cmlx {
 
 mx::array attention(const mx::array &q, const mx::array &k, const mx::array &v, float scale, bool causal, mx::Stream s);
+/// Sequences laid end to end: the first ends at ends[1], and so on; ends[0] is 0.
+mx::array attention_packed(const mx::array &q, const mx::array &k, const mx::array &v, float scale, bool causal,
+                           const std::vector<int> &ends, mx::Stream s);
 mx::array attention_scores(const mx::array &q, const mx::array &k, float scale, mx::Stream s);
 
 /// Sizes of one problem. The queries of the `group` query heads that share a key head are taken together as rows
 /// r = query * group + head.
 struct AttentionShape {
-    int64_t batch, queries, keys, kv_heads, group, width;
+    int64_t queries, keys, kv_heads, group, width;
     float scale;  // times log2(e): scores are exponents of two
     bool causal;
 
     AttentionShape(const mx::array &q, const mx::array &k, float scale, bool causal)
-        : batch(q.shape(0)),
-          queries(q.shape(1)),
+        : queries(q.shape(1)),
           keys(k.shape(1)),
           kv_heads(k.shape(2)),
           group(q.shape(2) / k.shape(2)),
@@ -28,12 +30,41 @@ struct AttentionShape {
     int64_t rows() const { return queries * group; }
     /// How many keys a row sees.
     int64_t visible(int64_t row) const { return causal ? row / group + keys - queries + 1 : keys; }
+    /// The first row that sees a key.
+    int64_t opening(int64_t key) const { return causal ? std::max<int64_t>(0, key - (keys - queries)) * group : 0; }
 };
 
-/// The rows of one batch element and key head: of q-shaped arrays [B, L, Hkv * group, D] and k-shaped ones (group 1).
-inline tiles::RowSet rows_of_head(const mx::array &a, int64_t batch, int64_t kv_head, int64_t group) {
-    const auto offset = batch * a.strides(0) + kv_head * group * a.strides(2);
-    return {a.data<char>() + offset * int64_t(a.itemsize()), is_bf16(a), a.strides(1), a.strides(2), group};
+/// One of the problems that are solved together: a batch element, or one of several sequences laid end to end in one.
+struct AttentionSequence {
+    AttentionShape shape;
+    int64_t batch, first;         // the element, and the sequence's first token in it
+    int64_t logs_at, logs_stride;  // where its rows begin in the divisors' logarithms, and how far heads are apart
+
+    /// The rows of a key head: of q-shaped arrays [B, L, Hkv * group, D] and k-shaped ones (group 1).
+    tiles::RowSet rows(const mx::array &a, int64_t kv_head, int64_t group) const {
+        const auto offset = batch * a.strides(0) + first * a.strides(1) + kv_head * group * a.strides(2);
+        return {a.data<char>() + offset * int64_t(a.itemsize()), is_bf16(a), a.strides(1), a.strides(2), group};
+    }
+    /// Offset in the divisors' logarithms.
+    int64_t logs(int64_t kv_head) const { return logs_at + kv_head * logs_stride; }
+};
+
+/// Batch elements, or with `ends` the sequences between them.
+inline std::vector<AttentionSequence> attention_sequences(const mx::array &q, const mx::array &k, float scale,
+                                                          bool causal, const std::vector<int> &ends) {
+    const AttentionShape shape(q, k, scale, causal);
+    std::vector<AttentionSequence> result;
+    if (ends.empty()) {
+        const int64_t rows = shape.rows();
+        for (int64_t b = 0; b < q.shape(0); b++) result.push_back({shape, b, 0, b * shape.kv_heads * rows, rows});
+    }
+    for (size_t i = 1; i < ends.size(); i++) {
+        if (ends[i] == ends[i - 1]) continue;
+        AttentionSequence part{shape, 0, ends[i - 1], ends[i - 1] * shape.group, shape.rows()};
+        part.shape.queries = part.shape.keys = ends[i] - ends[i - 1];
+        result.push_back(part);
+    }
+    return result;
 }
 
 /// Keys (or rows) of one tile.

@@ -2,6 +2,7 @@
 // divisors. Two passes of one shape: one owns rows of queries and visits keys for dq, the other owns rows of keys and
 // visits queries for dk and dv. Twice the scores, but no sums shared between threads, so results do not depend on them.
 #include "attention_backward.hpp"
+#include <algorithm>
 #include <cmath>
 #include "attention.hpp"
 #include "parallel.hpp"
@@ -98,11 +99,7 @@ ALWAYS_INLINE inline void run_block(const AttentionShape &shape, const Head &hea
     gather<M>(by_keys ? head.v : head.upstream, first, count, length, w.row_units, w.second);
     std::memset(w.first_gradient, 0, size_t(count * padded) * sizeof(float));
     std::memset(w.second_gradient, 0, size_t(count * padded) * sizeof(float));
-    // The first query row that sees a key.
-    const auto opening = [&](int64_t key) ALWAYS_INLINE {
-        return shape.causal ? std::max<int64_t>(0, key - (shape.keys - shape.queries)) * shape.group : 0;
-    };
-    const int64_t begin = by_keys ? opening(first) / tile * tile : 0;
+    const int64_t begin = by_keys ? shape.opening(first) / tile * tile : 0;
     const int64_t end = by_keys ? shape.rows() : shape.visible(first + count - 1);
     for (int64_t at = begin; at < end; at += tile) {
         const int64_t visited = std::min(tile, end - at);
@@ -122,7 +119,7 @@ ALWAYS_INLINE inline void run_block(const AttentionShape &shape, const Head &hea
             products<M, R>(w.second + r * w.row_units, w.row_units, w.second_across, units, gains);
             for (int i = 0; i < R; i++) {
                 const int64_t row = first + r + i;
-                const int32_t low = by_keys ? int32_t(opening(row) - at) : 0;
+                const int32_t low = by_keys ? int32_t(shape.opening(row) - at) : 0;
                 const int32_t high = int32_t(by_keys ? visited : std::min(shape.visible(row), end) - at);
                 for (int g = 0; g < tile_groups; g++) {
                     const f32 log = by_keys ? simd::load(logs + g * width) : simd::splat(head.log_sums[row]);
@@ -175,11 +172,12 @@ void dot_rows(const tiles::RowSet &a, const tiles::RowSet &b, int64_t rows, int6
 /// Inputs: q, k, v, result, log2 of divisors, upstream gradient. Outputs: gradients of q, k, v.
 class AttentionGradient : public KernelPrimitive {
 public:
-    AttentionGradient(mx::Stream s, float scale, bool causal) : KernelPrimitive(s), scale_(scale), causal_(causal) {}
+    AttentionGradient(mx::Stream s, float scale, bool causal, std::vector<int> ends)
+        : KernelPrimitive(s), scale_(scale), causal_(causal), ends_(std::move(ends)) {}
     const char *name() const override { return "LyraAttentionGradient"; }
     bool is_equivalent(const mx::Primitive &other) const override {
         const auto &o = static_cast<const AttentionGradient &>(other);
-        return scale_ == o.scale_ && causal_ == o.causal_;
+        return scale_ == o.scale_ && causal_ == o.causal_ && ends_ == o.ends_;
     }
 
     void eval_cpu(const std::vector<mx::array> &inputs, std::vector<mx::array> &outputs) override {
@@ -189,44 +187,64 @@ public:
         auto log_sums = as_contiguous(inputs[4], mx::float32);
         auto dq = allocate(outputs[0]), dk = allocate(outputs[1]), dv = allocate(outputs[2]);
         auto deltas = temporary(inputs[4].shape(), mx::float32);
-        enqueue([=, scale = scale_, causal = causal_, deltas = view(deltas)]() mutable {
-            const AttentionShape shape(q, k, scale, causal);
-            const int64_t rows = shape.rows(), heads = shape.batch * shape.kv_heads;
-            const auto rows_of = [&](const mx::array &a, int64_t head, int64_t group) {
-                return rows_of_head(a, head / shape.kv_heads, head % shape.kv_heads, group);
+        enqueue([=, scale = scale_, causal = causal_, ends = ends_, deltas = view(deltas)]() mutable {
+            const auto sequences = attention_sequences(q, k, scale, causal, ends);
+            struct Task {
+                const AttentionSequence *sequence;
+                int64_t head, first, count, work;
+                bool by_keys;
             };
-            parallel_tasks(size_t(heads), [&](size_t head, int) {
-                dot_rows(rows_of(upstream, head, shape.group), rows_of(result, head, shape.group), rows, shape.width,
-                         deltas.data<float>() + head * rows);
+            std::vector<Task> heads, tasks;
+            for (const auto &s : sequences)
+                for (int64_t head = 0; head < s.shape.kv_heads; head++) {
+                    heads.push_back({&s, head, 0, s.shape.rows(), s.shape.rows(), false});
+                    for (const bool by_keys : {true, false}) {
+                        const int64_t rows = by_keys ? s.shape.keys : s.shape.rows();
+                        for (int64_t first = 0; first < rows; first += rows_per_task) {
+                            const int64_t count = std::min(rows_per_task, rows - first);
+                            const int64_t seen = by_keys ? s.shape.rows() - s.shape.opening(first)
+                                                         : s.shape.visible(first + count - 1);
+                            tasks.push_back({&s, head, first, count, count * seen * (by_keys ? 4 : 3), by_keys});
+                        }
+                    }
+                }
+            // The longest first (early keys and late queries of causal attention), so that threads finish together.
+            std::stable_sort(tasks.begin(), tasks.end(), [](const Task &a, const Task &b) { return a.work > b.work; });
+            parallel_tasks(heads.size(), [&](size_t index, int) {
+                const auto &[sequence, head, first, count, work, by_keys] = heads[index];
+                const AttentionShape &shape = sequence->shape;
+                dot_rows(sequence->rows(upstream, head, shape.group), sequence->rows(result, head, shape.group), count,
+                         shape.width, deltas.data<float>() + sequence->logs(head));
             });
-            const auto blocks = [](int64_t count) { return (count + rows_per_task - 1) / rows_per_task; };
-            const int64_t key_tasks = heads * blocks(shape.keys), query_tasks = heads * blocks(rows);
-            parallel_tasks(size_t(key_tasks + query_tasks), [&](size_t index, int) {
-                const bool by_keys = int64_t(index) < key_tasks;
-                // Of causal attention, early keys and late queries have the most to do; they go first.
-                const int64_t task = by_keys ? int64_t(index) : key_tasks + query_tasks - 1 - int64_t(index);
-                const int64_t head = task % heads, first = task / heads * rows_per_task;
-                const int64_t count = std::min(rows_per_task, (by_keys ? shape.keys : rows) - first);
-                const Head h = {rows_of(q, head, shape.group),
-                                rows_of(upstream, head, shape.group),
-                                rows_of(k, head, 1),
-                                rows_of(v, head, 1),
-                                log_sums.data<float>() + head * rows,
-                                deltas.data<float>() + head * rows};
+            parallel_tasks(tasks.size(), [&](size_t index, int) {
+                const Task &task = tasks[index];
+                const AttentionSequence &sequence = *task.sequence;
+                const AttentionShape &shape = sequence.shape;
+                const auto rows_of = [&](const mx::array &a, int64_t group) {
+                    return sequence.rows(a, task.head, group);
+                };
+                const Head h = {rows_of(q, shape.group),
+                                rows_of(upstream, shape.group),
+                                rows_of(k, 1),
+                                rows_of(v, 1),
+                                log_sums.data<float>() + sequence.logs(task.head),
+                                deltas.data<float>() + sequence.logs(task.head)};
                 with_mode(is_bf16(k), [&](auto mode) ALWAYS_INLINE {
                     using M = decltype(mode);
                     Pieces measure(nullptr);
                     Workspace<M>(shape, measure);
                     Pieces pieces(scratch(measure.used()));
                     const Workspace<M> w(shape, pieces);
-                    if (by_keys) {
-                        run_block<M, true>(shape, h, first, count, w);
-                        store_rows(w.first_gradient, w.padded, shape.width, first, count, rows_of(dk, head, 1));
-                        store_rows(w.second_gradient, w.padded, shape.width, first, count, rows_of(dv, head, 1));
+                    const auto store = [&](const float *rows, const tiles::RowSet &out) ALWAYS_INLINE {
+                        store_rows(rows, w.padded, shape.width, task.first, task.count, out);
+                    };
+                    if (task.by_keys) {
+                        run_block<M, true>(shape, h, task.first, task.count, w);
+                        store(w.first_gradient, rows_of(dk, 1));
+                        store(w.second_gradient, rows_of(dv, 1));
                     } else {
-                        run_block<M, false>(shape, h, first, count, w);
-                        store_rows(w.first_gradient, w.padded, shape.width, first, count,
-                                   rows_of(dq, head, shape.group));
+                        run_block<M, false>(shape, h, task.first, task.count, w);
+                        store(w.first_gradient, rows_of(dq, shape.group));
                     }
                 });
             });
@@ -236,16 +254,17 @@ public:
 private:
     const float scale_;
     const bool causal_;
+    const std::vector<int> ends_;
 };
 
 }  // namespace
 
 std::vector<mx::array> attention_gradients(const std::vector<mx::array> &primals, const mx::array &out,
                                            const mx::array &log_sums, const mx::array &upstream, float scale,
-                                           bool causal, mx::Stream s) {
+                                           bool causal, const std::vector<int> &ends, mx::Stream s) {
     const auto &q = primals[0], &k = primals[1], &v = primals[2];
     return mx::array::make_arrays({q.shape(), k.shape(), v.shape()}, {q.dtype(), k.dtype(), v.dtype()},
-                                  std::make_shared<AttentionGradient>(s, scale, causal),
+                                  std::make_shared<AttentionGradient>(s, scale, causal, ends),
                                   {q, k, v, out, log_sums, upstream});
 }
 

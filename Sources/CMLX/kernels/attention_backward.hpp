@@ -8,6 +8,6 @@ namespace cmlx {
 /// Gradients of q, k and v (`primals`) given the result, the log2 of the softmax's divisors and the upstream gradient.
 std::vector<mx::array> attention_gradients(const std::vector<mx::array> &primals, const mx::array &out,
                                            const mx::array &log_sums, const mx::array &upstream, float scale,
-                                           bool causal, mx::Stream s);
+                                           bool causal, const std::vector<int> &ends, mx::Stream s);
 
 }  // namespace cmlx

@@ -17,7 +17,8 @@ constexpr int tile_groups = tile / width;
 constexpr int64_t keys_per_task = 1024;
 
 struct Problem {
-    AttentionShape shape;
+    AttentionSequence sequence;
+    const AttentionShape &shape;
     const mx::array &q, &k;
     int64_t row_units;        // of a gathered query row
     const uint32_t *queries;  // [Hkv][rows][row_units]
@@ -28,7 +29,7 @@ template <class M, class Body>
 ALWAYS_INLINE inline void for_scores(const Problem &p, int64_t head, int64_t at, int64_t count, uint32_t *packed,
                                      Body &&body) {
     const int64_t rows = p.shape.rows(), units = M::units(p.shape.width);
-    const tiles::RowSet keys = rows_of_head(p.k, 0, head, 1);
+    const tiles::RowSet keys = p.sequence.rows(p.k, head, 1);
     tiles::with_row_type(keys, [&](auto type) ALWAYS_INLINE {
         tiles::pack_transposed<M, decltype(type)>(tiles::Lines<tile>(keys, at, count), p.shape.width, packed);
     });
@@ -105,7 +106,8 @@ ALWAYS_INLINE inline void sum_weights(const Problem &p, int64_t begin, int64_t e
 }
 
 void scores(const mx::array &q, const mx::array &k, float scale, mx::array &out) {
-    const AttentionShape shape(q, k, scale, false);
+    const AttentionSequence sequence = attention_sequences(q, k, scale, false, {}).front();
+    const AttentionShape &shape = sequence.shape;
     const int64_t rows = shape.rows(), heads = shape.kv_heads;
     const int64_t chunks = (shape.keys + keys_per_task - 1) / keys_per_task;
     const auto range = [&](int64_t chunk) {
@@ -114,10 +116,10 @@ void scores(const mx::array &q, const mx::array &k, float scale, mx::array &out)
     const int64_t row_units = (shape.width + width - 1) / width * width;  // enough in every mode
     std::vector<uint32_t> queries(heads * rows * row_units);
     std::vector<float> highest(heads * chunks * rows), total(heads * chunks * rows), logs(heads * rows);
-    const Problem problem{shape, q, k, row_units, queries.data()};
+    const Problem problem{sequence, shape, q, k, row_units, queries.data()};
     parallel_tasks(size_t(heads), [&](size_t head, int) {
         with_mode(is_bf16(k), [&](auto mode) ALWAYS_INLINE {
-            const auto set = rows_of_head(q, 0, int64_t(head), shape.group);
+            const auto set = sequence.rows(q, int64_t(head), shape.group);
             tiles::with_row_type(set, [&](auto type) ALWAYS_INLINE {
                 tiles::gather<decltype(mode), decltype(type)>(set, 0, rows, shape.width, row_units,
                                                               queries.data() + head * rows * row_units);

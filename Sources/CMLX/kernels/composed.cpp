@@ -65,6 +65,22 @@ mx::array attention(const mx::array &q, const mx::array &k, const mx::array &v, 
     return mx::swapaxes(y, 1, 2, s);
 }
 
+mx::array attention_packed(const mx::array &q, const mx::array &k, const mx::array &v, float scale, bool causal,
+                           const std::vector<int> &ends, mx::Stream s) {
+    std::vector<mx::array> parts;
+    for (size_t i = 1; i < ends.size(); i++) {
+        if (ends[i] == ends[i - 1]) continue;
+        const auto part = [&](const mx::array &a) {
+            mx::Shape start(4, 0), stop = a.shape();
+            start[1] = ends[i - 1];
+            stop[1] = ends[i];
+            return mx::slice(a, start, stop, s);
+        };
+        parts.push_back(attention(part(q), part(k), part(v), scale, causal, s));
+    }
+    return parts.empty() ? q : mx::concatenate(parts, 1, s);
+}
+
 mx::array attention_scores(const mx::array &q, const mx::array &k, float scale, mx::Stream s) {
     const int queries = q.shape(0), heads = q.shape(1), width = q.shape(2), keys = k.shape(0), groups = k.shape(1);
     const auto rows = mx::reshape(mx::transpose(f32(q, s), {1, 0, 2}, s), {groups, heads / groups * queries, width}, s);

@@ -1,35 +1,13 @@
 // The C entry points of the kernels: check shapes, then record the operation.
+#include "entry.hpp"
 #include <cmath>
 #include "attention.hpp"
-#include "composed.hpp"
 #include "convolution.hpp"
 #include "elementwise.hpp"
 #include "linear.hpp"
 #include "norm.hpp"
 
 using namespace cmlx;
-
-namespace {
-
-composed::Optional optional(cmlx_array array) {
-    return array ? composed::Optional(array->value) : composed::Optional();
-}
-
-std::string describe(const mx::array &a) {
-    std::string text = "[";
-    for (size_t i = 0; i < a.ndim(); i++) text += (i ? ", " : "") + std::to_string(a.shape(int(i)));
-    return text + "]";
-}
-
-/// Throws unless `condition`: `what`, then the shapes involved.
-void require(bool condition, const char *what, std::initializer_list<const mx::array *> arrays) {
-    if (condition) return;
-    std::string message = what;
-    for (const auto *a : arrays) message += " " + describe(*a);
-    throw std::invalid_argument(message);
-}
-
-}  // namespace
 
 int cmlx_kernel_linear(cmlx_array x, cmlx_array weight, cmlx_array bias, cmlx_activation activation,
                        cmlx_array residual, cmlx_dtype output, cmlx_array *out) {
@@ -73,6 +51,22 @@ int cmlx_kernel_attention(cmlx_array q, cmlx_array k, cmlx_array v, float scale,
                 {&Q, &K, &V});
         require(!causal || Q.shape(1) <= K.shape(1), "attention: causal with more queries than keys:", {&Q, &K});
         return attention(Q, K, V, scale, causal, stream());
+    });
+}
+
+int cmlx_kernel_attention_packed(cmlx_array q, cmlx_array k, cmlx_array v, float scale, bool causal,
+                                 const int32_t *offsets, size_t count, cmlx_array *out) {
+    return produce(out, [&] {
+        const auto &Q = q->value, &K = k->value, &V = v->value;
+        require(Q.ndim() == 4 && K.ndim() == 4 && K.shape() == V.shape() && Q.shape(0) == 1 && K.shape(0) == 1 &&
+                    Q.shape(1) == K.shape(1) && Q.shape(3) == K.shape(3) && K.shape(2) > 0 &&
+                    Q.shape(2) % K.shape(2) == 0 && Q.shape(3) <= 512 && K.dtype() == V.dtype(),
+                "attention: q [1, T, Hq, D], k and v [1, T, Hkv, D] of one type, Hkv divides Hq, D <= 512; got",
+                {&Q, &K, &V});
+        const std::vector<int> ends(offsets, offsets + count + 1);
+        require(ends.front() == 0 && std::is_sorted(ends.begin(), ends.end()) && ends.back() == Q.shape(1),
+                "attention: segments rise from 0 to the number of tokens; got others for", {&Q});
+        return attention_packed(Q, K, V, scale, causal, ends, stream());
     });
 }
 

@@ -37,7 +37,9 @@ protected:
     mx::array as_contiguous(const mx::array &a, mx::Dtype type);
 };
 
-inline bool on_cpu(mx::Stream s) { return s.device == mx::Device::cpu; }
+/// Whether tests want kernels composed of MLX operations here too.
+bool composing();
+inline bool on_cpu(mx::Stream s) { return s.device == mx::Device::cpu && !composing(); }
 inline bool is_bf16(const mx::array &a) { return a.dtype() == mx::bfloat16; }
 
 /// An array seen as `count` rows of `width` contiguous elements, `stride` elements apart.

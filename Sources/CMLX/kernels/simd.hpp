@@ -164,6 +164,40 @@ ALWAYS_INLINE inline f32 exp(f32 x) {
     return p * __builtin_bit_cast(f32, (low + 127) << 23) * __builtin_bit_cast(f32, (high + 127) << 23);
 }
 
+/// ln x of a normal positive number, within 1e-7 (absolute near 1, else relative); NaN stays.
+ALWAYS_INLINE inline f32 log(f32 x) {
+    // x = 2^n m with m from sqrt(1/2) to sqrt 2
+    const i32 bits = __builtin_bit_cast(i32, x);
+    const i32 exponent = (bits - 0x3f3504f3) >> 23;
+    const f32 n = __builtin_convertvector(exponent, f32);
+    const f32 f = __builtin_bit_cast(f32, bits - (exponent << 23)) - 1.0f;
+    const f32 z = f * f;
+    f32 p = splat(7.0376836e-2f);
+    p = p * f - 1.1514610e-1f;
+    p = p * f + 1.1676999e-1f;
+    p = p * f - 1.2420141e-1f;
+    p = p * f + 1.4249323e-1f;
+    p = p * f - 1.6668058e-1f;
+    p = p * f + 2.0000715e-1f;
+    p = p * f - 2.4999994e-1f;
+    p = p * f + 3.3333331e-1f;
+    const f32 result = n * 0.693359375f + (f + (f * z * p - 0.5f * z + n * -2.12194440e-4f));  // ln 2 in two parts
+    return x == x ? result : x;
+}
+
+/// Sixteen float64.
+typedef double f64 __attribute__((vector_size(128)));
+ALWAYS_INLINE inline f64 min(f64 a, f64 b) { return a < b ? a : b; }
+ALWAYS_INLINE inline f32 narrowed(f64 v) { return __builtin_convertvector(v, f32); }
+ALWAYS_INLINE inline f64 widened(f32 v) { return __builtin_convertvector(v, f64); }
+ALWAYS_INLINE inline f64 load(const double *p) { return load_bits<f64>(p); }
+ALWAYS_INLINE inline void store(double *p, f64 v) { std::memcpy(p, &v, sizeof v); }
+
+/// 0, 1, ... 15
+ALWAYS_INLINE inline i32 lanes() { return i32{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}; }
+/// The first `count` elements of v, `rest` after them.
+ALWAYS_INLINE inline f32 keep(f32 v, int64_t count, float rest) { return lanes() < int32_t(count) ? v : splat(rest); }
+
 /// acc[i] += a[2i] b[2i] + a[2i+1] b[2i+1] on pairs of bfloat16; only in code for ISA::avx512_bf16. Not ALWAYS_INLINE,
 /// for a function may only be forced into one that is itself built for AVX-512; inlining follows by itself.
 #if defined(__x86_64__)
