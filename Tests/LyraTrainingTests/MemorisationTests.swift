@@ -79,7 +79,7 @@ struct TemporaryRun {
             }
             if let seconds = kind.seconds {
                 let name = "media/\(kind.rawValue)-\(i).wav"
-                try AudioFile.write(sound(seconds, &random), to: "\(path)/\(name)", sampleRate: 16_000)
+                try AudioFile.write(sound(seconds, &random), sampleRate: 16_000, to: "\(path)/\(name)")
                 sample["speech"] = name
                 sample["speech_asr"] = "sample \(i)"
                 prompt += "<speech>\n"
@@ -96,7 +96,10 @@ struct TemporaryRun {
     /// 56 x 56 pixels in 16 patches of random colours.
     private func picture(_ random: inout SplitMix) throws -> RGBImage {
         let colors = (0..<16).map { _ in (0..<3).map { _ in UInt8(truncatingIfNeeded: random.next()) } }
-        let pixels = (0..<(56 * 56)).flatMap { i in colors[i / 56 / 14 * 4 + i % 56 / 14] }
+        var pixels: [UInt8] = []
+        for y in 0..<56 {
+            for x in 0..<56 { pixels += colors[y / 14 * 4 + x / 14] }
+        }
         return try RGBImage(width: 56, height: 56, pixels: pixels)
     }
 

@@ -42,10 +42,11 @@ extension Decoder {
         var rotation = rotary(positions)
         let boundaries = Set(extractor?.boundaries(layers: layers.count) ?? [])
         for index in layers.indices {
-            let before = x, turned = rotation, segments = lengths
+            let before = x, turned = rotation
+            let segments = lengths.reduce(into: [Int32(0)]) { $0.append($0[$0.count - 1] + Int32($1)) }
             x = runLayer(index, x) { layer, x in
                 layer(x, turned, adapter: adapter) { q, k, v in
-                    PackedAttention.causal(q, k, v, lengths: segments, scale: layer.scale)
+                    Kernel.attention(q, k, v, scale: layer.scale, causal: true, segments: segments)
                 }
             }
             guard let extractor, boundaries.contains(index + 1) else { continue }
@@ -107,19 +108,4 @@ extension Decoder {
 
     /// The last norm, float32.
     package func normed(_ states: MLXArray) -> MLXArray { norm(states, outputType: .float32) }
-}
-
-/// Attention within each of several sequences laid end to end.
-enum PackedAttention {
-    /// q, k, v: [1, total, heads, headDim].
-    static func causal(_ q: MLXArray, _ k: MLXArray, _ v: MLXArray, lengths: [Int], scale: Float) -> MLXArray {
-        guard lengths.count > 1 else { return Kernel.attention(q, k, v, scale: scale, causal: true) }
-        var cuts: [Int] = [], end = 0
-        for length in lengths.dropLast() {
-            end += length
-            cuts.append(end)
-        }
-        let parts = zip(q.split(indices: cuts, axis: 1), zip(k.split(indices: cuts, axis: 1), v.split(indices: cuts, axis: 1)))
-        return concatenated(parts.map { Kernel.attention($0, $1.0, $1.1, scale: scale, causal: true) }, axis: 1)
-    }
 }

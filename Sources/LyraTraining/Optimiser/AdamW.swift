@@ -15,9 +15,7 @@ struct AdamW {
 
     /// Euclidean norm of all gradients together.
     static func norm(_ gradients: [String: MLXArray]) -> Double {
-        let squares = gradients.values.map { ($0 * $0).sum() }
-        eval(squares)
-        return squares.reduce(0) { $0 + Double($1.item(Float.self)) }.squareRoot()
+        Double(Kernel.sumOfSquares(gradients.sorted { $0.key < $1.key }.map(\.value)).item(Float.self)).squareRoot()
     }
 
     /// One update in place.
@@ -30,18 +28,23 @@ struct AdamW {
         rates: (String) -> (learningRate: Double, weightDecay: Double)
     ) {
         updates += 1
-        let correction1 = 1 - pow(beta1, Double(updates)), correction2 = 1 - pow(beta2, Double(updates))
+        var new: [MLXArray] = []
         for name in parameters.keys.sorted() {
-            guard let parameter = parameters[name], let gradient = gradients.removeValue(forKey: name) else { continue }
+            // Taken out, so that the kernel can write where they lie.
+            guard let gradient = gradients.removeValue(forKey: name), let parameter = parameters.removeValue(forKey: name) else {
+                continue
+            }
+            let m = first.removeValue(forKey: name) ?? MLXArray.zeros(gradient.shape)
+            let v = second.removeValue(forKey: name) ?? MLXArray.zeros(gradient.shape)
             let (rate, decay) = rates(name)
-            let g = gradient * Float(scale)
-            let m = (first[name] ?? MLXArray.zeros(g.shape)) * Float(beta1) + g * Float(1 - beta1)
-            let v = (second[name] ?? MLXArray.zeros(g.shape)) * Float(beta2) + g * g * Float(1 - beta2)
-            let step = m * Float(rate / correction1) / (sqrt(v) * Float(1 / correction2.squareRoot()) + Float(epsilon))
-            let value = parameter * Float(1 - rate * decay) - step
-            eval(m, v, value)
-            (first[name], second[name], parameters[name]) = (m, v, value)
+            let result = Kernel.adamW(
+                parameter, gradient: gradient, firstMoment: m, secondMoment: v,
+                settings: .init(beta1: beta1, beta2: beta2, epsilon: epsilon, weightDecay: decay), learningRate: rate,
+                step: updates, gradientScale: scale)
+            (parameters[name], first[name], second[name]) = (result.parameter, result.firstMoment, result.secondMoment)
+            new += [result.parameter, result.firstMoment, result.secondMoment]
         }
+        eval(new)
     }
 
     /// State from a checkpoint.

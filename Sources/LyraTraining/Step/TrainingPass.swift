@@ -126,7 +126,7 @@ struct TrainingPass {
                 let logits = decoder.logits(of: states, rows: rows(batch.predictors))
                 inspect(logits, batch.targets)
                 answer =
-                    Kernel.crossEntropy(logits, targets: MLXArray(batch.targets, [batch.targets.count])).sum()
+                    Kernel.crossEntropy(logits: logits, targets: MLXArray(batch.targets, [batch.targets.count])).sum()
                     / Float(max(1, totals.targets))
             }
             if lossWeights.speech != 0, let generator = networks.generator {
