@@ -123,7 +123,7 @@ public final class LyraModel {
     }
 
     /// Tensors of a checkpoint that this implementation, like the original, does not read from there.
-    static func isIgnored(_ name: String) -> Bool {
+    package static func isIgnored(_ name: String) -> Bool {
         name.hasPrefix("model.vision_tower.") || name.hasPrefix("model.speech_tower.") || name == "lm_head.weight"
             || name.hasSuffix("rotary_emb.inv_freq")
     }

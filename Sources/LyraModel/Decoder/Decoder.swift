@@ -50,9 +50,7 @@ public struct Decoder {
     package init(_ parameters: Parameters, _ configuration: LyraConfiguration) {
         self.configuration = configuration
         let hidden = configuration.hiddenSize
-        let shape = DecoderLayerShape(
-            width: hidden, intermediateSize: configuration.intermediateSize, queryHeads: configuration.queryHeads,
-            keyValueHeads: configuration.keyValueHeads, epsilon: configuration.rmsNormEpsilon)
+        let shape = DecoderLayerShape(configuration)
         embedding = parameters.matrix("model.embed_tokens.weight", [configuration.vocabularySize, hidden])
         layers = (0..<configuration.layers).map { DecoderLayer(parameters, "model.layers.\($0)", shape) }
         norm = RMSNorm(parameters, "model.norm", hidden, epsilon: configuration.rmsNormEpsilon)

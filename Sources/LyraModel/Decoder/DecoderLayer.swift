@@ -8,6 +8,15 @@ package struct DecoderLayerShape {
     var headDimension: Int { width / queryHeads }
 }
 
+extension DecoderLayerShape {
+    init(_ configuration: LyraConfiguration) {
+        self.init(
+            width: configuration.hiddenSize, intermediateSize: configuration.intermediateSize,
+            queryHeads: configuration.queryHeads, keyValueHeads: configuration.keyValueHeads,
+            epsilon: configuration.rmsNormEpsilon)
+    }
+}
+
 /// h = x + Attention(RMSNorm(x)); y = h + Down(SiLU(Gate(n)) * Up(n)), n = RMSNorm(h)
 package struct DecoderLayer {
     let shape: DecoderLayerShape
@@ -29,7 +38,7 @@ package struct DecoderLayer {
         postAttentionNorm = RMSNorm(parameters, "\(name).post_attention_layernorm", width, epsilon: shape.epsilon)
     }
 
-    mutating func attach(
+    package mutating func attach(
         _ adapter: Adapter, _ parameters: Parameters, prefix: String, rank: Int, scale: Float, dropout: Dropout? = nil
     ) {
         for map in [\Self.query, \.key, \.value, \.output, \.gate, \.up, \.down] {

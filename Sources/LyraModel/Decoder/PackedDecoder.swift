@@ -24,7 +24,9 @@ package struct PackedSequences {
 extension Decoder {
     /// Runs one layer: its number, the residual stream [1, rows, hidden], and how to run it. Training recomputes layers
     /// instead of keeping what they computed by wrapping this.
-    package typealias LayerRunner = (_ index: Int, _ x: MLXArray, _ run: (DecoderLayer, MLXArray) -> MLXArray) -> MLXArray
+    package typealias LayerRunner = (
+        _ index: Int, _ x: MLXArray, _ run: @escaping (DecoderLayer, MLXArray) -> MLXArray
+    ) -> MLXArray
 
     /// All sequences through all layers.
     ///
@@ -86,6 +88,16 @@ extension Decoder {
             start += length
         }
         return (rows, kept)
+    }
+
+    /// Runs the layer as it is.
+    package func run(layer index: Int, _ x: MLXArray, _ run: (DecoderLayer, MLXArray) -> MLXArray) -> MLXArray {
+        run(layers[index], x)
+    }
+
+    /// One layer by itself, without adapters.
+    package static func layer(_ index: Int, _ parameters: Parameters, _ configuration: LyraConfiguration) -> DecoderLayer {
+        DecoderLayer(parameters, "model.layers.\(index)", DecoderLayerShape(configuration))
     }
 
     /// States -> logits of the rows given, after the last norm.

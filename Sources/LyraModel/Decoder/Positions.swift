@@ -37,6 +37,14 @@ public struct Positions: Equatable, Sendable {
         next += Int32(max(grid.time, grid.height, grid.width))
     }
 
+    /// A whole other sequence, which keeps its own count.
+    package mutating func append(_ other: Positions) {
+        time += other.time
+        height += other.height
+        width += other.width
+        next = max(next, other.next)
+    }
+
     /// Those at `indices`, in that order.
     func selecting(_ indices: [Int32]) -> Positions {
         var result = Positions(startingAt: next)

@@ -42,6 +42,8 @@ public struct CheckpointError: Error, LocalizedError, Equatable {
     public let origin: String
     public let problems: [Problem]
 
+    package init(origin: String, problems: [Problem]) { (self.origin, self.problems) = (origin, problems) }
+
     public var errorDescription: String? {
         let shown = problems.prefix(40).map { "  " + $0.text }.joined(separator: "\n")
         let more = problems.count > 40 ? "\n  ... and \(problems.count - 40) more" : ""

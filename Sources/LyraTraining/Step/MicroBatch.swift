@@ -1,0 +1,211 @@
+// Samples laid end to end for one pass: which token comes from where, where it stands, and what is supervised.
+import Foundation
+import LyraMedia
+import LyraModel
+import LyraText
+import MLX
+
+/// Some samples of a batch, ready for the networks; media are not encoded yet. The passes of a step add up, so how a batch
+/// is cut into micro-batches changes nothing but memory.
+struct MicroBatch {
+    /// Speech of one sample: its windows among all windows, and its transcript.
+    struct Speech {
+        var sample: Int
+        var windows: Range<Int>
+        /// Rows of the packed sequence that its tokens take.
+        var rows: Range<Int>
+        /// nil: none, contributes nothing to the regulariser.
+        var transcript: [Int32]?
+    }
+
+    var samples: [TrainingSample]
+    /// Vocabulary ids of all text tokens, in order.
+    var text: [Int32] = []
+    /// Patches of all pictures and videos, in order.
+    var pictures: [Patches] = []
+    /// Log-mel windows of all recordings, in order, each [bins, frames].
+    var windows: [MLXArray] = []
+    var speeches: [Speech] = []
+    /// Row in [text; vision tokens; speech tokens] of every token of the packed sequence.
+    var sources: [Int32] = []
+    var positions = Positions(startingAt: 0)
+    var lengths: [Int] = []
+    var isContext: [Bool] = []
+    var isQuery: [Bool] = []
+    /// Tokens whose state predicts a supervised one, and that one.
+    var predictors: [Int32] = []
+    var targets: [Int32] = []
+    /// Units to be spoken for the last answer of a sample: which predictors belong to it.
+    var spoken: [(predictors: Range<Int>, units: [Int32])] = []
+
+    var tokens: Int { sources.count }
+    var transcripts: Int { speeches.count { $0.transcript != nil } }
+}
+
+/// Lays samples end to end.
+struct MicroBatchBuilder {
+    let configuration: LyraConfiguration
+    let vision: VisionConfiguration?
+    let imageProcessor: ImageProcessorConfiguration
+    let logMel: LogMel?
+    /// Speech tokens one window becomes.
+    let tokensPerWindow: Int
+
+    init(_ weights: TrainingWeights) {
+        configuration = weights.configuration
+        vision = weights.visionConfiguration
+        imageProcessor = weights.imageProcessor
+        logMel = weights.whisperConfiguration.map { LogMel(bins: $0.melBins, frames: $0.positions * 2) }
+        tokensPerWindow = (weights.whisperConfiguration?.positions ?? 0) / weights.configuration.speechStack
+    }
+
+    /// Tokens the sample takes after its media have become tokens.
+    func tokenCount(_ sample: TrainingSample) throws -> Int {
+        try sample.media.reduce(sample.ids.count - sample.media.count) { try $0 + tokenCount($1, sample.id) }
+    }
+
+    private func tokenCount(_ medium: TrainingSample.Medium, _ id: String) throws -> Int {
+        switch medium {
+        case .image(let picture): try grid([picture], id).merged(try visionSettings(id).mergeSize).count
+        case .video(let frames): try grid(frames, id).merged(try visionSettings(id).mergeSize).count
+        case .speech(let samples, _): try windowCount(samples, id) * tokensPerWindow
+        }
+    }
+
+    private func visionSettings(_ id: String) throws -> VisionConfiguration {
+        guard let vision else { throw TrainingError.badSample(id: id, reason: "has a picture, but the checkpoint has no vision tower") }
+        return vision
+    }
+
+    private func grid(_ frames: [RGBImage], _ id: String) throws -> PatchGrid {
+        let vision = try visionSettings(id)
+        let side = vision.patchSize * vision.mergeSize
+        guard let first = frames.first, first.width % side == 0, first.height % side == 0,
+            frames.allSatisfy({ $0.width == first.width && $0.height == first.height })
+        else {
+            throw TrainingError.badSample(
+                id: id, reason: "its pictures are not of one size with sides that are multiples of \(side)")
+        }
+        return PatchGrid(
+            time: (frames.count + vision.temporalPatchSize - 1) / vision.temporalPatchSize,
+            height: first.height / vision.patchSize, width: first.width / vision.patchSize)
+    }
+
+    private func windowCount(_ samples: [Float], _ id: String) throws -> Int {
+        guard let logMel else { throw TrainingError.badSample(id: id, reason: "has speech, but the checkpoint has no speech encoder") }
+        guard !samples.isEmpty else { throw TrainingError.badSample(id: id, reason: "its speech is empty") }
+        return (samples.count + logMel.windowSamples - 1) / logMel.windowSamples
+    }
+
+    /// - Throws: ``TrainingError/badSample(id:reason:)`` naming the first sample that does not fit the model.
+    func build(_ samples: [TrainingSample]) throws -> MicroBatch {
+        var batch = MicroBatch(samples: samples)
+        // Rows among the tokens of their kind; shifted behind text and vision tokens at the end.
+        enum Source { case text(Int), vision(Int), speech(Int) }
+        var sources: [Source] = []
+        var visionTokens = 0, speechTokens = 0
+        for (number, sample) in samples.enumerated() {
+            guard sample.ids.count == sample.labels.count else {
+                throw TrainingError.badSample(id: sample.id, reason: "\(sample.ids.count) tokens but \(sample.labels.count) labels")
+            }
+            let start = sources.count
+            var media = sample.media[...]
+            var positions = Positions(startingAt: 0)
+            var labels: [Int32] = [], seenContext = false
+            for (id, label) in zip(sample.ids, sample.labels) {
+                guard id == Placeholder.image || id == Placeholder.speech else {
+                    guard id >= 0, id < Int32(configuration.vocabularySize) else {
+                        throw TrainingError.badSample(
+                            id: sample.id, reason: "token \(id) is outside the vocabulary of \(configuration.vocabularySize)")
+                    }
+                    sources.append(.text(batch.text.count))
+                    batch.text.append(id)
+                    batch.isContext.append(false)
+                    batch.isQuery.append(seenContext && label == TrainingSample.ignored)
+                    positions.appendRun(1)
+                    labels.append(label)
+                    continue
+                }
+                guard let medium = media.popFirst(), medium.isSpeech == (id == Placeholder.speech) else {
+                    throw TrainingError.badSample(id: sample.id, reason: "placeholders and media do not go together")
+                }
+                seenContext = true
+                let count: Int
+                switch medium {
+                case .image, .video:
+                    let vision = try visionSettings(sample.id)
+                    let frames = medium.frames
+                    let grid = try grid(frames, sample.id)
+                    batch.pictures.append(
+                        Patches(
+                            frames: frames.map(\.pixels), size: PixelSize(height: frames[0].height, width: frames[0].width),
+                            vision: vision, processor: imageProcessor))
+                    let merged = grid.merged(vision.mergeSize)
+                    count = merged.count
+                    positions.appendGrid(merged)
+                    sources += (0..<count).map { .vision(visionTokens + $0) }
+                    visionTokens += count
+                case .speech(let samples, let transcript):
+                    let windows = try windowCount(samples, sample.id)
+                    guard let logMel, samples.allSatisfy(\.isFinite) else {
+                        throw TrainingError.badSample(id: sample.id, reason: "its speech holds values that are not numbers")
+                    }
+                    let first = batch.windows.count
+                    for window in 0..<windows {
+                        batch.windows.append(logMel(samples[(window * logMel.windowSamples)...].prefix(logMel.windowSamples)))
+                    }
+                    count = windows * tokensPerWindow
+                    positions.appendRun(count)
+                    let row = sources.count
+                    batch.speeches.append(
+                        .init(
+                            sample: number, windows: first..<(first + windows), rows: row..<(row + count),
+                            transcript: transcript.flatMap { $0.isEmpty ? nil : $0 }))
+                    sources += (0..<count).map { .speech(speechTokens + $0) }
+                    speechTokens += count
+                }
+                batch.isContext += Array(repeating: true, count: count)
+                batch.isQuery += Array(repeating: false, count: count)
+                labels += Array(repeating: TrainingSample.ignored, count: count)
+            }
+            guard media.isEmpty else { throw TrainingError.badSample(id: sample.id, reason: "more media than placeholders") }
+            batch.supervise(labels, from: start, units: sample.units)
+            batch.positions.append(positions)
+            batch.lengths.append(sources.count - start)
+        }
+        let (text, vision) = (batch.text.count, visionTokens)
+        batch.sources = sources.map {
+            switch $0 {
+            case .text(let row): Int32(row)
+            case .vision(let row): Int32(text + row)
+            case .speech(let row): Int32(text + vision + row)
+            }
+        }
+        return batch
+    }
+}
+
+extension MicroBatch {
+    /// Notes who predicts what in a sample whose first token is row `start`. The first token of all has no predictor.
+    fileprivate mutating func supervise(_ labels: [Int32], from start: Int, units: [Int32]?) {
+        var lastRun = predictors.count..<predictors.count
+        for i in labels.indices.dropFirst() where labels[i] != TrainingSample.ignored {
+            if labels[i - 1] == TrainingSample.ignored { lastRun = predictors.count..<predictors.count }
+            predictors.append(Int32(start + i - 1))
+            targets.append(labels[i])
+            lastRun = lastRun.lowerBound..<predictors.count
+        }
+        if let units, !lastRun.isEmpty { spoken.append((lastRun, units)) }
+    }
+}
+
+extension TrainingSample.Medium {
+    var isSpeech: Bool { if case .speech = self { true } else { false } }
+    var frames: [RGBImage] {
+        switch self {
+        case .image(let picture): [picture]
+        case .video(let frames): frames
+        case .speech: []
+        }
+    }
+}

@@ -1,0 +1,234 @@
+// One pass over a micro-batch: encoders, projector, decoder, losses, and their gradients in the trainable weights.
+import Foundation
+import LyraModel
+import MLX
+
+/// How the parts of the loss are weighed: total = answer * CE + regulariser * LCMR + speech * CTC.
+public struct LossWeights: Sendable, Codable, Equatable {
+    /// Cross-entropy of the answers' tokens.
+    public var answer: Float = 1
+    /// λ of the cross-modality regulariser (paper: 0.5); 0 leaves it out.
+    public var regulariser: Float = 0
+    /// CTC loss of the speech generator; 0 leaves it out.
+    public var speech: Float = 0
+    public init(answer: Float = 1, regulariser: Float = 0, speech: Float = 0) {
+        (self.answer, self.regulariser, self.speech) = (answer, regulariser, speech)
+    }
+}
+
+/// How much a whole step supervises, over all its micro-batches and processes: what sums are divided by.
+struct StepTotals {
+    var targets = 0
+    var transcripts = 0
+    var spoken = 0
+
+    init() {}
+    init(_ batches: [MicroBatch]) {
+        for batch in batches {
+            targets += batch.targets.count
+            transcripts += batch.transcripts
+            spoken += batch.spoken.count
+        }
+    }
+}
+
+/// Losses of a step, or a micro-batch's share of them.
+public struct StepLosses: Sendable, Equatable, Codable {
+    /// The weighted sum.
+    public var total: Float = 0
+    /// Mean over supervised tokens.
+    public var answer: Float = 0
+    /// Mean over samples with a transcript.
+    public var regulariser: Float = 0
+    /// Mean over spoken answers.
+    public var speech: Float = 0
+
+    static func + (a: StepLosses, b: StepLosses) -> StepLosses {
+        StepLosses(
+            total: a.total + b.total, answer: a.answer + b.answer, regulariser: a.regulariser + b.regulariser,
+            speech: a.speech + b.speech)
+    }
+}
+
+/// What a pass computes besides the weights it is given.
+struct TrainingPass {
+    let weights: TrainingWeights
+    var lossWeights: LossWeights
+    var regulariser = CrossModality()
+    var generatorLoss = SpeechGeneratorLoss()
+    var extractor: ExtractorOptions?
+    /// Recomputes decoder layers in the backward pass instead of keeping what they computed.
+    var checkpointsLayers = false
+    let towers: FrozenTowers
+
+    /// Losses and gradients (by full name, float32) of one micro-batch.
+    func gradients(
+        _ batch: MicroBatch, of totals: StepTotals, dropout: UInt64?
+    ) throws -> (losses: StepLosses, gradients: [String: MLXArray]) {
+        let names = weights.names
+        let function = valueAndGrad(
+            { arrays in
+                try losses(
+                    batch, Dictionary(uniqueKeysWithValues: zip(names, arrays)), of: totals, dropout: dropout)
+            }, argumentNumbers: Array(names.indices))
+        let (values, gradients) = try function(names.compactMap { weights.trainable[$0] })
+        eval(values + gradients)
+        return (Self.read(values), Dictionary(uniqueKeysWithValues: zip(names, gradients)))
+    }
+
+    /// Losses alone, and the share of supervised tokens that are the model's first choice.
+    func evaluate(_ batch: MicroBatch, of totals: StepTotals) throws -> (losses: StepLosses, correct: Int) {
+        var correct = 0
+        let values = try losses(batch, weights.trainable, of: totals, dropout: nil) { logits, targets in
+            let choices = argMax(logits, axis: -1).asType(.int32).asArray(Int32.self)
+            correct = zip(choices, targets).count { $0 == $1 }
+        }
+        eval(values)
+        return (Self.read(values), correct)
+    }
+
+    private static func read(_ values: [MLXArray]) -> StepLosses {
+        StepLosses(
+            total: values[0].item(Float.self), answer: values[1].item(Float.self), regulariser: values[2].item(Float.self),
+            speech: values[3].item(Float.self))
+    }
+
+    /// [total, answer, regulariser, speech]
+    private func losses(
+        _ batch: MicroBatch, _ masters: [String: MLXArray], of totals: StepTotals, dropout: UInt64?,
+        inspect: ([MLXArray].Element, [Int32]) -> Void = { _, _ in }
+    ) throws -> [MLXArray] {
+        let networks = try weights.networks(masters, dropout: dropout)
+        let decoder = networks.decoder
+        var pieces = [decoder.embed(batch.text)]
+        if !batch.pictures.isEmpty { pieces.append(try vision(batch.pictures, networks)) }
+        var speech: MLXArray?
+        if !batch.windows.isEmpty {
+            let tokens = networks.projector(try frames(batch.windows, networks))  // [windows, tokens, hidden]
+            speech = tokens
+            pieces.append(tokens.reshaped([tokens.dim(0) * tokens.dim(1), tokens.dim(2)]))
+        }
+        let all = pieces.count == 1 ? pieces[0] : concatenated(pieces, axis: 0)
+        let packed = PackedSequences(
+            embeddings: all[MLXArray(batch.sources, [batch.sources.count])], positions: batch.positions,
+            lengths: batch.lengths, isContext: batch.isContext, isQuery: batch.isQuery)
+
+        let zero = MLXArray(Float(0))
+        var answer = zero, align = zero, units = zero
+        if lossWeights.answer != 0 || lossWeights.speech != 0, !batch.targets.isEmpty {
+            let (states, tokens) = decoder(
+                packed, adapter: weights.adapter?.kind, extractor: extractor, layer: layerRunner(decoder, masters, dropout))
+            let place = tokens.count == batch.tokens ? nil : Dictionary(uniqueKeysWithValues: zip(tokens, Int32(0)...))
+            func rows(_ tokens: [Int32]) -> [Int32] { place.map { place in tokens.compactMap { place[$0] } } ?? tokens }
+            if lossWeights.answer != 0 {
+                let logits = decoder.logits(of: states, rows: rows(batch.predictors))
+                inspect(logits, batch.targets)
+                answer =
+                    Kernel.crossEntropy(logits, targets: MLXArray(batch.targets, [batch.targets.count])).sum()
+                    / Float(max(1, totals.targets))
+            }
+            if lossWeights.speech != 0, let generator = networks.generator {
+                for (range, target) in batch.spoken {
+                    let hidden = decoder.normed(states[rows(Array(batch.predictors[range])).asIndices])
+                    units = units + generatorLoss(generator, hidden, units: target)
+                }
+                units = units / Float(max(1, totals.spoken))
+            }
+        }
+        if lossWeights.regulariser != 0, let speech {
+            for item in batch.speeches {
+                guard let transcript = item.transcript else { continue }
+                let tokens = speech[item.windows.lowerBound..<item.windows.upperBound]
+                let flat = tokens.reshaped([tokens.dim(0) * tokens.dim(1), tokens.dim(2)])
+                align = align + regulariser(speech: flat, text: decoder.embed(transcript))
+            }
+            align = align / Float(max(1, totals.transcripts))
+        }
+        let total = answer * lossWeights.answer + align * lossWeights.regulariser + units * lossWeights.speech
+        return [total, answer, align, units]
+    }
+
+    /// How layers run: kept, or computed again for gradients.
+    private func layerRunner(_ decoder: Decoder, _ masters: [String: MLXArray], _ dropout: UInt64?) -> Decoder.LayerRunner {
+        guard checkpointsLayers else { return { index, x, run in decoder.run(layer: index, x, run) } }
+        return { [weights] index, x, run in
+            let names = weights.names(ofLayer: index)
+            return checkpoint { (inputs: [MLXArray]) in
+                let masters = Dictionary(uniqueKeysWithValues: zip(names, inputs.dropFirst()))
+                return [run(weights.layer(index, masters, dropout: dropout), inputs[0])]
+            }([x] + names.compactMap { masters[$0] })[0]
+        }
+    }
+
+    // MARK: Media
+
+    /// Tokens of all pictures and videos, in their order: [tokens, hidden] float32.
+    private func vision(_ pictures: [Patches], _ networks: TrainingNetworks) throws -> MLXArray {
+        guard let tower = networks.vision else { throw TrainingError.missingPart("the checkpoint has no vision tower") }
+        guard weights.trains(.vision) else { return try towers.vision(pictures, tower) }
+        return VisionBatch(pictures).tokens { tower($0, isTraced: true) }
+    }
+
+    /// Encoder frames of all windows: [windows, frames, width].
+    private func frames(_ windows: [MLXArray], _ networks: TrainingNetworks) throws -> MLXArray {
+        guard let whisper = networks.whisper else { throw TrainingError.missingPart("the checkpoint has no speech encoder") }
+        guard weights.trains(.whisper) else { return try towers.frames(windows, whisper) }
+        return whisper(stacked(windows, axis: 0))
+    }
+}
+
+extension [Int32] {
+    fileprivate var asIndices: MLXArray { MLXArray(self, [count]) }
+}
+
+/// Pictures of one size go through the tower together, as frame pairs of one grid.
+struct VisionBatch {
+    private let groups: [[Int]]
+    private let pictures: [Patches]
+
+    init(_ pictures: [Patches]) {
+        self.pictures = pictures
+        var bySize: [[Int]: [Int]] = [:]
+        for (i, picture) in pictures.enumerated() { bySize[[picture.grid.height, picture.grid.width], default: []].append(i) }
+        groups = bySize.values.sorted { $0[0] < $1[0] }
+    }
+
+    /// `tower`: patches -> [tokens, hidden].
+    func tokens(_ tower: (Patches) -> MLXArray) -> MLXArray {
+        var parts: [(index: Int, tokens: MLXArray)] = []
+        for group in groups {
+            let members = group.map { pictures[$0] }
+            let grid = PatchGrid(
+                time: members.reduce(0) { $0 + $1.grid.time }, height: members[0].grid.height, width: members[0].grid.width)
+            let values = members.count == 1 ? members[0].values : concatenated(members.map(\.values), axis: 0)
+            let output = tower(Patches(values: values, grid: grid))
+            let perPair = output.dim(0) / grid.time
+            var cuts: [Int] = [], end = 0
+            for member in members.dropLast() {
+                end += member.grid.time * perPair
+                cuts.append(end)
+            }
+            parts += zip(group, cuts.isEmpty ? [output] : output.split(indices: cuts, axis: 0)).map { ($0, $1) }
+        }
+        let ordered = parts.sorted { $0.index < $1.index }.map(\.tokens)
+        return ordered.count == 1 ? ordered[0] : concatenated(ordered, axis: 0)
+    }
+}
+
+/// Encoders that do not train: their results are constants, computed once for every picture and window.
+final class FrozenTowers {
+    func vision(_ pictures: [Patches], _ tower: VisionTransformer) throws -> MLXArray {
+        let tokens = VisionBatch(pictures).tokens { tower($0) }
+        eval(tokens)
+        return tokens
+    }
+
+    func frames(_ windows: [MLXArray], _ whisper: WhisperEncoder) throws -> MLXArray {
+        let frames = windows.map { window in
+            let frames = whisper(window.expandedDimensions(axis: 0))
+            eval(frames)
+            return frames
+        }
+        return frames.count == 1 ? frames[0] : concatenated(frames, axis: 0)
+    }
+}

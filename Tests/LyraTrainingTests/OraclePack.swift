@@ -1,0 +1,1 @@
+../LyraModelTests/OraclePack.swift
