@@ -74,7 +74,7 @@ struct ReferenceStep {
     }
 
     func pass(lambda: Float, checkpointing: Bool = false) -> TrainingPass {
-        TrainingPass(weights: weights, lossWeights: LossWeights(), regulariser: RegulariserSettings(weight: lambda), checkpointsLayers: checkpointing, towers: FrozenTowers())
+        TrainingPass(weights: weights, lossWeights: LossWeights(), regulariserWeight: lambda, checkpointsLayers: checkpointing, towers: FrozenTowers())
     }
 
     /// The reference names parameters as the model does while it trains.

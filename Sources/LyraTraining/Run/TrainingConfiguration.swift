@@ -36,6 +36,13 @@ public struct RegulariserSettings: Sendable, Codable, Equatable {
 
     public init(weight: Float) { self.weight = weight }
 
+    func crossModality() -> CrossModality {
+        var regulariser = CrossModality()
+        regulariser.alignment = alignment == .softDTW ? .softDTW(gamma: gamma) : .truncated
+        (regulariser.temperature, regulariser.trainsText) = (temperature, trainsText)
+        return regulariser
+    }
+
     public init(from decoder: any Swift.Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         weight = try values.decodeIfPresent(Float.self, forKey: .weight) ?? 0.5

@@ -26,7 +26,8 @@ struct TrainingStep {
         (self.configuration, self.weights, self.steps) = (configuration, weights, steps)
         builder = MicroBatchBuilder(weights)
         pass = TrainingPass(
-            weights: weights, lossWeights: configuration.lossWeights, regulariser: configuration.regulariser,
+            weights: weights, lossWeights: configuration.lossWeights, regulariserWeight: configuration.regulariser.weight,
+            regulariser: configuration.regulariser.crossModality(),
             generatorLoss: SpeechGeneratorLoss(compatible: configuration.compatible), extractor: configuration.extractor,
             checkpointsLayers: configuration.gradientCheckpointing, towers: FrozenTowers(
                 cache: configuration.cache, salt: "\(configuration.model) \(configuration.precision.rawValue)"))

@@ -56,7 +56,9 @@ public struct StepLosses: Sendable, Equatable, Codable {
 struct TrainingPass {
     let weights: TrainingWeights
     var lossWeights: LossWeights
-    var regulariser = RegulariserSettings(weight: 0)
+    /// λ of the cross-modality regulariser (paper: 0.5); 0 leaves it out.
+    var regulariserWeight: Float = 0
+    var regulariser = CrossModality()
     var generatorLoss = SpeechGeneratorLoss()
     var extractor: ExtractorOptions?
     /// Recomputes decoder layers in the backward pass instead of keeping what they computed.
@@ -137,17 +139,16 @@ struct TrainingPass {
                 units = units / Float(max(1, totals.spoken))
             }
         }
-        if regulariser.weight != 0, let speech {
-            let alignment = CrossModality(regulariser)
+        if regulariserWeight != 0, let speech {
             for item in batch.speeches {
                 guard let transcript = item.transcript else { continue }
                 let tokens = speech[item.windows.lowerBound..<item.windows.upperBound]
                 let flat = tokens.reshaped([tokens.dim(0) * tokens.dim(1), tokens.dim(2)])
-                align = align + alignment(speech: flat, text: decoder.embed(transcript))
+                align = align + regulariser(speech: flat, text: decoder.embed(transcript))
             }
             align = align / Float(max(1, totals.transcripts))
         }
-        let total = answer * lossWeights.answer + align * regulariser.weight + units * lossWeights.speech
+        let total = answer * lossWeights.answer + align * regulariserWeight + units * lossWeights.speech
         return [total, answer, align, units]
     }
 
