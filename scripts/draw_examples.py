@@ -1,5 +1,5 @@
-"""Draws the picture and the clip under examples/. Knows nothing but geometry: shapes are signed distances, so that edges
-are smooth without any library. Usage: draw_examples.py picture FILE.png | clip FILE.rgb"""
+"""Draws the pictures and the clip under examples/. Knows nothing but geometry: shapes are signed distances, so that edges
+are smooth without any library. Usage: draw_examples.py picture FILE.png | clip FILE.rgb | shapes FOLDER"""
 
 import math
 import struct
@@ -226,5 +226,18 @@ def clip(path):
             file.write(canvas.bytes())
 
 
+def shapes(folder):
+    """Small pictures of one form each, for training examples."""
+    forms = {"circle": disc(56, 42, 28), "square": rectangle(30, 16, 82, 68), "triangle": polygon([(56, 12), (90, 70), (22, 70)])}
+    colours = {"red": (214, 48, 44), "blue": (46, 92, 200), "green": (52, 150, 74), "yellow": (240, 200, 40)}
+    for name in ("red_circle", "blue_square", "green_triangle", "yellow_circle"):
+        colour, form = name.split("_")
+        canvas = Canvas(112, 84)
+        whole = (0, 0, 112, 84)
+        canvas.fill(lambda x, y: -1, whole, (246, 244, 238))
+        canvas.fill(forms[form], whole, colours[colour])
+        canvas.write_png(f"{folder}/{name}.png")
+
+
 if __name__ == "__main__":
-    {"picture": picture, "clip": clip}[sys.argv[1]](sys.argv[2])
+    {"picture": picture, "clip": clip, "shapes": shapes}[sys.argv[1]](sys.argv[2])

@@ -10,6 +10,7 @@ struct cff_audio {
     cff_input *input;
     int rate;
     bool first_channel, open, ended;
+    int64_t replaced;
     cff_resampler resampler;
     cff_bytes pending;
 };
@@ -73,6 +74,8 @@ static bool push_frame(cff_audio *audio, cff_status *status) {
                               &audio->pending, status);
 }
 
+int64_t cff_audio_replaced(const cff_audio *audio) { return audio->replaced; }
+
 int64_t cff_audio_read(cff_audio *audio, float *samples, int64_t capacity, cff_status *status) {
     cff_bytes *pending = &audio->pending;
     while (!audio->ended && pending->end - pending->start < capacity * sizeof(float)) {
@@ -83,7 +86,11 @@ int64_t cff_audio_read(cff_audio *audio, float *samples, int64_t capacity, cff_s
     }
     size_t count = FFMIN((size_t)capacity, (pending->end - pending->start) / sizeof(float));
     if (count > 0) memcpy(samples, pending->data + pending->start, count * sizeof(float));
-    for (size_t i = 0; i < count; i++) if (!isfinite(samples[i])) samples[i] = 0;  // float files can hold anything
+    for (size_t i = 0; i < count; i++) {
+        if (isfinite(samples[i])) continue;
+        samples[i] = 0;  // float files can hold anything
+        audio->replaced++;
+    }
     pending->start += count * sizeof(float);
     return (int64_t)count;
 }

@@ -51,39 +51,23 @@ final class MediaEncoder {
 
     func image(_ source: MediaSource) throws -> EncodedPart {
         let vision = try model.visionConfiguration()
-        let patches = try timed(.media) {
-            var picture = try ImageReader.read(source, alpha: isCompatible ? .drop : .white)
-            if isCompatible,
-                let size = ImageGeometry.releasePreprocess(PixelSize(height: picture.height, width: picture.width))
-            {
-                picture = picture.resizedNearest(width: size.width, height: size.height)
-            }
-            let size = try ImageGeometry.smartResize(
-                PixelSize(height: picture.height, width: picture.width), factor: vision.patchSize * vision.mergeSize,
-                minimumPixels: model.imageProcessor.minimumPixels, maximumPixels: model.imageProcessor.maximumPixels)
-            let resized = picture.resized(width: size.width, height: size.height)
-            return Patches(frames: [resized.pixels], size: size, vision: vision, processor: model.imageProcessor)
-        }
-        return try encode(patches)
+        return try encode(try timed(.media) { try patches([preparation(vision).image(source)], vision) })
     }
 
     func video(_ source: MediaSource, maximumFrames: Int) throws -> EncodedPart {
         let vision = try model.visionConfiguration()
-        let patches = try timed(.media) {
-            let reader = try VideoReader(source)
-            let count = try ImageGeometry.frameCount(
-                total: reader.info.frameCount, framesPerSecond: reader.info.frameRate, maximum: maximumFrames)
-            let indices = ImageGeometry.frameIndices(total: reader.info.frameCount, count: count)
-            let original = PixelSize(height: reader.info.height, width: reader.info.width)
-            let size = try ImageGeometry.smartResize(
-                original, factor: vision.patchSize * vision.mergeSize, minimumPixels: 28 * 28 * 4,
-                maximumPixels: ImageGeometry.maximumFramePixels(frames: count))
-            let frames = try reader.frames(at: indices).map {
-                $0.resizedAntialiased(width: size.width, height: size.height).pixels
-            }
-            return Patches(frames: frames, size: size, vision: vision, processor: model.imageProcessor)
-        }
-        return try encode(patches)
+        return try encode(
+            try timed(.media) { try patches(preparation(vision).video(source, maximumFrames: maximumFrames), vision) })
+    }
+
+    private func preparation(_ vision: VisionConfiguration) -> MediaPreparation {
+        MediaPreparation(vision: vision, processor: model.imageProcessor, isCompatible: isCompatible)
+    }
+
+    private func patches(_ frames: [RGBImage], _ vision: VisionConfiguration) -> Patches {
+        Patches(
+            frames: frames.map(\.pixels), size: PixelSize(height: frames[0].height, width: frames[0].width), vision: vision,
+            processor: model.imageProcessor)
     }
 
     private func encode(_ patches: Patches) throws -> EncodedPart {
@@ -100,7 +84,7 @@ final class MediaEncoder {
     // MARK: Sound
 
     func speech(_ source: MediaSource, adapter: (Int) -> Adapter?) throws -> EncodedPart {
-        let reader = try timed(.media) { try AudioReader(source, channels: isCompatible ? .first : .mix) }
+        let reader = try timed(.media) { try MediaPreparation.sound(source, isCompatible: isCompatible) }
         return try speech(
             name: source.description, duration: reader.estimatedDuration, adapter: adapter,
             read: { try reader.read(maximumCount: $0) })

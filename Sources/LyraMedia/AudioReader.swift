@@ -29,6 +29,8 @@ public final class AudioReader {
     public let codecName: String
     /// Damage that was skipped over or an early end, in words, once it has been met. The samples read are still good.
     public private(set) var warning: String?
+    /// Samples delivered so far that were no numbers in the file (NaN or infinite) and became silence.
+    public var replacedSamples: Int { Int(cff_audio_replaced(audio)) }
 
     /// Opens a source and finds its sound.
     /// - Parameters:
@@ -58,11 +60,12 @@ public final class AudioReader {
         self.input = input
         rate = sampleRate
         let info = cff_input_info(input)
+        codecName = String(cString: info.codec)
         estimatedDuration = info.duration > 0 ? info.duration : nil
-        promisedDuration = info.promised > 0 ? info.promised : nil
+        let promised = codecName.hasPrefix("pcm_") ? max(info.promised, WaveHeader.seconds(source) ?? 0) : info.promised
+        promisedDuration = promised > 0 ? promised : nil
         sourceSampleRate = Int(info.sample_rate)
         sourceChannels = Int(info.channels)
-        codecName = String(cString: info.codec)
     }
 
     deinit {
@@ -114,6 +117,25 @@ public final class AudioReader {
                 position: progress.first_bad_seconds >= 0 ? progress.first_bad_seconds : nil)
         }
         warning = damageReport(progress, decoded: seconds, expected: promisedDuration)
+    }
+}
+
+/// What the header of a WAV file promises. FFmpeg goes by the file's size instead, so that it does not notice the end of one
+/// that was cut short.
+private enum WaveHeader {
+    static func seconds(_ source: MediaSource) -> Double? {
+        let view = ByteView((source.beginning(1 << 16) ?? [])[...])
+        guard view.tag(0) == "RIFF", view.tag(8) == "WAVE" else { return nil }
+        var offset = 12, rate = 0
+        while let type = view.tag(offset), let length = view.number(offset + 4, bytes: 4, bigEndian: false) {
+            if type == "fmt " { rate = view.number(offset + 16, bytes: 4, bigEndian: false) ?? 0 }
+            if type == "data" {
+                // Programs that did not know the length wrote 0 or a number near 2^31 or 2^32.
+                return rate > 0 && length > 0 && length < 0x7FFF_0000 ? Double(length) / Double(rate) : nil
+            }
+            offset += 8 + length + length % 2
+        }
+        return nil
     }
 }
 

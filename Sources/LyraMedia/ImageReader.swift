@@ -33,6 +33,24 @@ public enum ImageReader {
         let decoder = PictureDecoder(source: source.description, alpha: alpha, limits: limits)
         return try decoder.decode(bytes, applyOrientation: applyOrientation)
     }
+
+    /// The size that ``read(_:alpha:applyOrientation:limits:)`` would give, from the file's header where that tells it.
+    /// - Throws: `MediaError`.
+    public static func size(of source: MediaSource, limits: MediaLimits = .init()) throws(MediaError) -> (width: Int, height: Int) {
+        if let bytes = source.beginning(1 << 16), let size = try headerSize(bytes, source, limits) { return size }
+        let image = try read(source, limits: limits)
+        return (image.width, image.height)
+    }
+
+    private static func headerSize(
+        _ bytes: [UInt8], _ source: MediaSource, _ limits: MediaLimits
+    ) throws(MediaError) -> (width: Int, height: Int)? {
+        guard let format = PictureFormat(bytes), format != .tiff else { return nil }
+        let header = PictureHeader(bytes, format: format)
+        guard let width = header.width, let height = header.height, width > 0, height > 0 else { return nil }
+        try limits.check(width: width, height: height, source: source.description)
+        return header.orientation >= 5 ? (height, width) : (width, height)
+    }
 }
 
 /// Decodes the bytes of a picture file.

@@ -158,6 +158,25 @@ private func openDescriptor(_ path: String) throws(MediaError) -> Int32 {
 
 func systemReason() -> String { String(cString: strerror(errno)) }
 
+extension MediaSource {
+    /// The first bytes of a regular file or of bytes in memory; nil for streams, which could not be read again.
+    func beginning(_ count: Int) -> [UInt8]? {
+        switch self {
+        case .bytes(let bytes): return Array(bytes.prefix(count))
+        case .file("-"): return nil
+        case .file(let path):
+            var info = stat()
+            guard stat(path, &info) == 0, info.st_mode & S_IFMT == S_IFREG else { return nil }
+            let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+            guard descriptor >= 0 else { return nil }
+            defer { close(descriptor) }
+            return [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+                filled = max(0, pread(descriptor, buffer.baseAddress, count, 0))
+            }
+        }
+    }
+}
+
 /// Reads until `limit` bytes or the end.
 private func readBytes(_ descriptor: Int32, upTo limit: Int) throws -> [UInt8] {
     var info = stat()

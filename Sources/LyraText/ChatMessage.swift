@@ -53,8 +53,9 @@ extension ChatMessage {
     /// Line breaks that only set a marker apart are dropped: those around a picture or video, and one after a speech
     /// (``ChatTemplate`` writes it itself). Use it for files whose text is meant to hold markers; text by users belongs
     /// in ``ContentPart/text(_:)``, where a marker means nothing.
-    public init(_ role: Role, marked text: String, order: MarkerOrder = .asWritten) {
-        var parts = Placeholder.split(text).map { piece -> ContentPart in
+    /// - Parameter media: whose markers count; those of others are text.
+    public init(_ role: Role, marked text: String, order: MarkerOrder = .asWritten, media: [Medium] = Medium.allCases) {
+        var parts = Placeholder.split(text, media: media).map { piece -> ContentPart in
             switch piece {
             case .placeholder(let medium): .media(medium)
             case .text(let text): .text(String(text))
@@ -62,7 +63,8 @@ extension ChatMessage {
         }
         let pictures = parts.filter(\.isPicture)
         if order == .picturesFirst, !pictures.isEmpty {
-            let rest = Placeholder.split(Self.trimmed(text, without: ["<image>", "<video>"]), media: [.speech])
+            let markers = media.filter { $0 != .speech }.map { "<\($0.rawValue)>" }
+            let rest = Placeholder.split(Self.trimmed(text, without: markers), media: media.filter { $0 == .speech })
             parts = pictures + rest.map { piece in
                 if case .text(let text) = piece { .text(String(text)) } else { .speech }
             }

@@ -1,27 +1,27 @@
 // A pull parser for JSON over bytes. Knows no tokenizer: vocabularies have 150,000 keys, which must stay exact byte
 // strings (Swift's `String` treats canonically equivalent keys as equal) and be read without building a tree.
 
-struct JSONReader {
+package struct JSONReader {
     /// What was wrong and at which byte.
-    struct Failure: Error {
-        let byte: Int
-        let reason: String
+    package struct Failure: Error {
+        package let byte: Int
+        package let reason: String
     }
 
     /// Values nested deeper than this are refused; `skip()` and callers recurse once a level.
     static let depthLimit = 64
 
     private let bytes: [UInt8]
-    private(set) var position = 0
+    package private(set) var position = 0
     private var depth = 0
 
     /// `bytes` must be valid UTF-8.
-    init(_ bytes: [UInt8]) { self.bytes = bytes }
+    package init(_ bytes: [UInt8]) { self.bytes = bytes }
 
-    func failure(_ reason: String, at byte: Int? = nil) -> Failure { Failure(byte: byte ?? position, reason: reason) }
+    package func failure(_ reason: String, at byte: Int? = nil) -> Failure { Failure(byte: byte ?? position, reason: reason) }
 
     /// The first byte of the next value, or nil at the end.
-    mutating func peek() -> UInt8? {
+    package mutating func peek() -> UInt8? {
         while position < bytes.count, [0x20, 0x0A, 0x0D, 0x09].contains(bytes[position]) { position += 1 }
         return position < bytes.count ? bytes[position] : nil
     }
@@ -37,12 +37,12 @@ struct JSONReader {
     }
 
     /// Fails unless only white space is left.
-    mutating func end() throws(Failure) {
+    package mutating func end() throws(Failure) {
         if peek() != nil { throw failure("unexpected text after the value") }
     }
 
     /// Reads an object; `member` is called with each key and must consume its value.
-    mutating func object(_ member: (inout JSONReader, [UInt8]) throws -> Void) throws {
+    package mutating func object(_ member: (inout JSONReader, [UInt8]) throws -> Void) throws {
         try enter()
         try expect(UInt8(ascii: "{"))
         if peek() == UInt8(ascii: "}") {
@@ -61,7 +61,7 @@ struct JSONReader {
     }
 
     /// Reads an array; `element` must consume each value.
-    mutating func array(_ element: (inout JSONReader) throws -> Void) throws {
+    package mutating func array(_ element: (inout JSONReader) throws -> Void) throws {
         try enter()
         try expect(UInt8(ascii: "["))
         if peek() == UInt8(ascii: "]") {
@@ -77,7 +77,7 @@ struct JSONReader {
         depth -= 1
     }
 
-    mutating func integer() throws(Failure) -> Int {
+    package mutating func integer() throws(Failure) -> Int {
         _ = peek()
         let start = position
         if position < bytes.count, bytes[position] == UInt8(ascii: "-") { position += 1 }
@@ -91,14 +91,14 @@ struct JSONReader {
         return value
     }
 
-    mutating func boolean() throws(Failure) -> Bool {
+    package mutating func boolean() throws(Failure) -> Bool {
         if try literal("true") { return true }
         if try literal("false") { return false }
         throw failure("expected true or false")
     }
 
     /// Consumes `word` if it is next.
-    mutating func literal(_ word: StaticString) throws(Failure) -> Bool {
+    package mutating func literal(_ word: StaticString) throws(Failure) -> Bool {
         _ = peek()
         let length = word.utf8CodeUnitCount
         guard position + length <= bytes.count else { return false }
@@ -108,7 +108,7 @@ struct JSONReader {
     }
 
     /// Consumes a value of any kind.
-    mutating func skip() throws {
+    package mutating func skip() throws {
         switch peek() {
         case UInt8(ascii: "{"): try object { reader, _ in try reader.skip() }
         case UInt8(ascii: "["): try array { try $0.skip() }
@@ -125,10 +125,10 @@ struct JSONReader {
         }
     }
 
-    mutating func text() throws(Failure) -> String { String(decoding: try string(), as: UTF8.self) }
+    package mutating func text() throws(Failure) -> String { String(decoding: try string(), as: UTF8.self) }
 
     /// A string's contents as UTF-8, escapes resolved.
-    mutating func string() throws(Failure) -> [UInt8] {
+    package mutating func string() throws(Failure) -> [UInt8] {
         try expect(UInt8(ascii: "\""))
         let start = position
         while position < bytes.count, bytes[position] != UInt8(ascii: "\""), bytes[position] != UInt8(ascii: "\\"),

@@ -52,6 +52,19 @@ struct HostileTests {
         #expect(try AudioReader.readAll(.bytes(wav(tone) + [1])).count == 16_000)
     }
 
+    @Test func aWAVFileThatWasCutShort() throws {
+        let folder = try TemporaryFolder()
+        let tone = sine(300, rate: 16_000, seconds: 2)
+        for whole in [wav(tone), wav(tone, claimedBytes: 0), wav(tone, claimedBytes: 0xFFFF_FFFF)] {
+            let reader = try AudioReader(.file(folder.write("whole.wav", whole)))
+            #expect(try reader.read(maximumCount: 100_000).count == 32_000)
+            #expect(reader.warning == nil)
+        }
+        let cut = try AudioReader(.file(folder.write("cut.wav", Array(wav(tone).prefix(32_044)))))
+        #expect(try cut.read(maximumCount: 100_000).count == 16_000)
+        #expect(cut.warning == "the file ends after 1.0 s of 2.0 s")
+    }
+
     @Test func earlyEndIsTold() throws {
         // Sun's AU: offset, size, 16-bit, rate, channels.
         func au(claimed: Int) -> [UInt8] {

@@ -101,6 +101,8 @@ cff_audio *cff_audio_open(cff_input *input, int rate, bool first_channel, cff_st
 void cff_audio_close(cff_audio *audio);
 /// Up to `capacity` samples; 0 at the end, -1 on failure.
 int64_t cff_audio_read(cff_audio *audio, float *samples, int64_t capacity, cff_status *status);
+/// Samples read so far that were no numbers and became 0.
+int64_t cff_audio_replaced(const cff_audio *audio);
 
 typedef enum cff_audio_format { CFF_WAV, CFF_FLAC, CFF_MP3, CFF_OPUS, CFF_PCM } cff_audio_format;
 

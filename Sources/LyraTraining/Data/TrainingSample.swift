@@ -6,8 +6,9 @@ import LyraText
 public struct TrainingSample: Sendable {
     /// A picture, video or recording, in the order of its placeholder in ``ids``.
     public enum Medium: Sendable {
+        /// In the size that the vision tower sees (`MediaPreparation`): sides are multiples of patch times merge.
         case image(RGBImage)
-        /// Frames sampled as for inference.
+        /// Frames sampled and sized as for inference, an even number.
         case video([RGBImage])
         /// 16 kHz mono, with the ids of its transcript for the cross-modality regulariser where there is one.
         case speech(samples: [Float], transcript: [Int32]?)

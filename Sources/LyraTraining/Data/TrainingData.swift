@@ -1,0 +1,102 @@
+// All data files of a run as one numbered collection of samples.
+import Foundation
+import LyraText
+
+/// The samples of several data files, numbered through.
+public struct TrainingData: Sendable {
+    struct Part: Sendable {
+        let source: DataSource
+        let file: DataFile
+        let units: UnitsFile?
+        let folders: MediaFolders
+        /// Number of its first sample.
+        let first: Int
+    }
+
+    let parts: [Part]
+    public let count: Int
+
+    /// Opens the files and finds out where their items are; nothing is decoded.
+    /// - Throws: ``DataFileError``.
+    public init(_ sources: [DataSource]) throws {
+        var parts: [Part] = [], count = 0
+        for source in sources {
+            guard source.repeats > 0, source.repeats <= 1000 else {
+                throw DataFileError.invalidRepeats(path: source.path, value: source.repeats)
+            }
+            let file = try DataFile(source.path)
+            let units = try source.unitsFile.map { try UnitsFile($0) }
+            parts.append(Part(source: source, file: file, units: units, folders: MediaFolders(source), first: count))
+            count += file.count
+        }
+        guard count > 0, count <= Int32.max else { throw DataFileError.noSamples(paths: sources.map(\.path)) }
+        (self.parts, self.count) = (parts, count)
+    }
+
+    /// The files, with how many samples each has and how often an epoch goes through it.
+    public var files: [(path: String, count: Int, repeats: Double)] {
+        parts.map { ($0.file.path, $0.file.count, $0.source.repeats) }
+    }
+
+    private func part(_ index: Int) -> Part {
+        var low = 0, high = parts.count
+        while low + 1 < high {
+            let middle = (low + high) / 2
+            if parts[middle].first <= index { low = middle } else { high = middle }
+        }
+        return parts[low]
+    }
+
+    /// An example as the file has it, with its units where they are in a file of their own.
+    /// - Throws: ``BadSample``; ``DataFileError`` if the data file itself is gone.
+    public func example(_ index: Int) throws -> Example {
+        let part = part(index), item = index - part.first
+        var example = try part.file.parse(item) { try Example(&$0, $1) }
+        guard let units = part.units, let id = example.id else { return example }
+        do {
+            if let found = try units.units(id) {
+                guard example.units == nil else {
+                    throw SampleFault(.units, key: "units", "they are in the item and in \(units.path)")
+                }
+                example.units = found
+            }
+        } catch let fault as SampleFault {
+            throw part.file.bad(item, id: id, fault)
+        }
+        return example
+    }
+
+    /// A sample, decoded.
+    /// - Throws: ``BadSample`` if it cannot be used; ``DataFileError`` if the data file itself is gone.
+    public func sample(_ index: Int, _ encoder: SampleEncoder) throws -> TrainingSample {
+        try measuredSample(index, encoder).sample
+    }
+
+    func measuredSample(_ index: Int, _ encoder: SampleEncoder) throws -> (sample: TrainingSample, tokens: Int) {
+        try located(index) { example, part in
+            let name = (part.file.path as NSString).lastPathComponent
+            return try encoder.sample(example, id: example.id ?? "\(name)[\(index - part.first)]", in: part.folders)
+        }
+    }
+
+    /// Token ids and labels of a sample, without its media.
+    public func text(_ index: Int, _ encoder: SampleEncoder) throws -> EncodedText {
+        try located(index) { example, _ in try encoder.text(example) }
+    }
+
+    /// Length in tokens by the headers of the sample's files.
+    public func length(_ index: Int, _ encoder: SampleEncoder) throws -> Int {
+        try located(index) { example, part in try encoder.length(example, in: part.folders) }
+    }
+
+    private func located<Result>(_ index: Int, _ body: (Example, Part) throws -> Result) throws -> Result {
+        let example = try example(index), part = part(index)
+        do {
+            return try body(example, part)
+        } catch let fault as SampleFault {
+            throw part.file.bad(index - part.first, id: example.id, fault)
+        } catch let error as TokenizerError {
+            throw part.file.bad(index - part.first, id: example.id, SampleFault(.conversation, error.localizedDescription))
+        }
+    }
+}
