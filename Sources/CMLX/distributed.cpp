@@ -1,5 +1,6 @@
 // Communication between processes.
 #include "cmlx_distributed.h"
+#include <csignal>
 #include <cstdlib>
 #include <dlfcn.h>
 #include "internal.hpp"
@@ -31,6 +32,12 @@ void name_mpi_library() {
     (void)done;
 }
 
+/// MLX writes to its sockets without asking for an error instead of a signal: a lost process would end all others.
+void survive_lost_processes() {
+    struct sigaction action;
+    if (sigaction(SIGPIPE, nullptr, &action) == 0 && action.sa_handler == SIG_DFL) std::signal(SIGPIPE, SIG_IGN);
+}
+
 }  // namespace
 
 bool cmlx_distributed_is_available(const char *backend) {
@@ -46,7 +53,12 @@ int cmlx_group_join(const char *backend, cmlx_group *out) {
     return guard([&] {
         name_mpi_library();
         *out = new cmlx_group_s{dist::init(true, backend)};
+        if ((*out)->value.size() > 1) survive_lost_processes();
     });
+}
+
+int cmlx_distributed_leave(void) {
+    return guard([] { dist::clear_backends(); });
 }
 
 int cmlx_group_split(cmlx_group group, int color, int key, cmlx_group *out) {

@@ -24,7 +24,8 @@ public final class DistributedGroup: @unchecked Sendable {
 
     private init(owning handle: cmlx_group) { self.handle = handle }
 
-    /// Joins all processes that a launcher started, and waits for them. Throws where there was no launcher.
+    /// Joins all processes that a launcher started, and waits for them. Throws where there was no launcher. From then on
+    /// this process ignores `SIGPIPE` unless it handles it, so that a lost connection is an error and not its end.
     public convenience init(_ backend: Backend = .any) throws(MLXError) {
         var out: cmlx_group?
         guard cmlx_group_join(backend.rawValue, &out) == 0, let out else { throw MLXError.last }
@@ -32,6 +33,10 @@ public final class DistributedGroup: @unchecked Sendable {
     }
 
     deinit { cmlx_group_free(handle) }
+
+    /// Closes the connections of groups that nobody holds any more. A process started by `mpirun` does so when its work has
+    /// succeeded, before it ends: otherwise `mpirun` takes its end for a failure. Waits for the others.
+    public static func leave() throws(MLXError) { try MLXError.check(cmlx_distributed_leave()) }
 
     /// Whether the backend can be used at all: MPI needs Open MPI's library, NCCL a CUDA build of MLX.
     public static func isAvailable(_ backend: Backend = .any) -> Bool { cmlx_distributed_is_available(backend.rawValue) }

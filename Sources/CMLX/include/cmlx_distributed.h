@@ -15,6 +15,8 @@ typedef struct cmlx_group_s *cmlx_group;
 bool cmlx_distributed_is_available(const char *backend);
 /// The group of all processes that a launcher started; fails where none did.
 int cmlx_group_join(const char *backend, cmlx_group *out);
+/// Closes all connections whose groups are freed. MPI wants that of every process before it ends well.
+int cmlx_distributed_leave(void);
 /// The processes that give the same colour, ordered by key; with a negative key as in `group`.
 int cmlx_group_split(cmlx_group group, int color, int key, cmlx_group *out);
 void cmlx_group_free(cmlx_group group);

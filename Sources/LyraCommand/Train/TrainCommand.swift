@@ -4,6 +4,7 @@ import Foundation
 import Lyra
 import LyraModel
 import LyraTraining
+import MLX
 import Logging
 
 extension TrainingStage: ExpressibleByArgument {
@@ -96,6 +97,12 @@ struct TrainCommand: AsyncParsableCommand {
 
         // A step can take long, and its checkpoint longer.
         Interrupts.allow(seconds: 600, saying: "stopping after this step, with a checkpoint; Ctrl-C again to stop at once")
+        try await train(configuration)
+        // Not after a failure: it waits for the others, who would wait for this process.
+        try DistributedGroup.leave()
+    }
+
+    private func train(_ configuration: TrainingConfiguration) async throws {
         let group = try ProcessGroup.launched()
         let progress = TrainingProgress(isQuiet: group.rank != 0)
         let trainer = try await withSpinner("loading \(configuration.model)") {

@@ -126,7 +126,7 @@ public final class Trainer {
         do {
             while state.step < totalSteps {
                 let began = clock.now
-                guard let batch = try await batches.next() else { break }
+                guard let batch = try await uninterrupted({ try await batches.next() }) else { break }
                 for bad in batch.skipped { skip(bad.id ?? "\(bad.file)[\(bad.index)]", bad.localizedDescription) }
                 var metrics = try take(batch)
                 metrics.seconds = (clock.now - began) / .seconds(1)
@@ -151,6 +151,20 @@ public final class Trainer {
             written += try writeResult()
         }
         return TrainingSummary(steps: state.step, last: log?.lines.last, skipped: state.skipped, written: written)
+    }
+
+    /// What `load` gives, unless the run is to stop. Then the other processes are told, who wait in the next step's sums.
+    private func uninterrupted(_ load: () async throws -> LoadedBatch?) async throws -> LoadedBatch? {
+        do {
+            let batch = try await load()
+            try Task.checkCancellation()
+            return batch
+        } catch let error as CancellationError {
+            var totals = StepTotals()
+            totals.stops = 1
+            _ = try group.sum(totals)
+            throw error
+        }
     }
 
     private func skip(_ id: String, _ reason: String) {
