@@ -72,10 +72,42 @@ extension Kernel {
         logits: MLXArray, targets: MLXArray, lengths: [(frames: Int, targets: Int)], blank: Int,
         zeroInfinity: Bool = false
     ) -> MLXArray {
-        require(lengths.count == logits.dim(0), "ctcLoss: \(lengths.count) lengths for logits \(logits.shape)")
-        let (frames, counts) = (int32(lengths.map(\.frames)), int32(lengths.map(\.targets)))
+        let (batch, frames, classes) = logits.shape3
+        require(lengths.count == batch, "ctcLoss: \(lengths.count) lengths for logits \(logits.shape)")
+        return ctcLoss(
+            logits.reshaped([batch * frames, classes]), targets, starts: (0..<batch).map { $0 * frames },
+            lengths: lengths, blank, zeroInfinity)
+    }
+
+    /// ``ctcLoss(logits:targets:blank:zeroInfinity:)`` of each of several samples whose frames are laid end to end.
+    ///
+    /// - Parameters:
+    ///   - logits: `[total, classes]`
+    ///   - segments: where samples begin and end: 0, n1, n1 + n2, ... total.
+    ///   - targets: those of each sample.
+    /// - Returns: `[samples]` in `float32`, neither divided by lengths nor averaged.
+    public static func ctcLoss(
+        logits: MLXArray, segments: [Int], targets: [[Int32]], blank: Int, zeroInfinity: Bool = false
+    ) -> MLXArray {
+        require(
+            segments.count == targets.count + 1,
+            "ctcLoss: \(segments.count) ends of segments for \(targets.count) samples")
+        let width = targets.map(\.count).max() ?? 0
+        let padded = targets.flatMap { $0 + [Int32](repeating: 0, count: width - $0.count) }
+        return ctcLoss(
+            logits, MLXArray(padded, [targets.count, width]), starts: Array(segments.dropLast()),
+            lengths: zip(zip(segments, segments.dropFirst()), targets).map { ($0.1 - $0.0, $1.count) }, blank,
+            zeroInfinity)
+    }
+
+    private static func ctcLoss(
+        _ logits: MLXArray, _ targets: MLXArray, starts: [Int], lengths: [(frames: Int, targets: Int)], _ blank: Int,
+        _ zeroInfinity: Bool
+    ) -> MLXArray {
+        let (starts, frames, counts) = (int32(starts), int32(lengths.map(\.frames)), int32(lengths.map(\.targets)))
         return .make {
-            cmlx_kernel_ctc_loss(logits.handle, targets.handle, frames, counts, int32(blank), zeroInfinity, $0)
+            cmlx_kernel_ctc_loss(
+                logits.handle, targets.handle, starts, frames, counts, int32(blank), zeroInfinity, $0)
         }
     }
 
@@ -138,12 +170,12 @@ extension Kernel {
     ///   - segments: where sequences begin and end: 0, n1, n1 + n2, ... total. Tokens see those of their own only.
     /// - Returns: `[1, total, Hq, D]` in the type of q.
     public static func attention(
-        _ q: MLXArray, _ k: MLXArray, _ v: MLXArray, scale: Float, causal: Bool, segments: [Int32]
+        _ q: MLXArray, _ k: MLXArray, _ v: MLXArray, scale: Float, causal: Bool, segments: [Int]
     ) -> MLXArray {
         require(!segments.isEmpty, "attention: segments are the numbers from 0 to the count of tokens")
         return .make {
             cmlx_kernel_attention_packed(
-                q.handle, k.handle, v.handle, scale, causal, segments, segments.count - 1, $0)
+                q.handle, k.handle, v.handle, scale, causal, int32(segments), segments.count - 1, $0)
         }
     }
 }

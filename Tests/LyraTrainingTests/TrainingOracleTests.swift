@@ -20,11 +20,11 @@ import Testing
         pack.equal("batch", "supervised", batch.targets.count, pack.json["train"]["batch"]["supervised_tokens"].int ?? -1)
 
         let step = pack.json["train"]["train_step"]
-        let (losses, gradients) = try run.pass(.init(answer: 1, regulariser: 0)).gradients(batch, of: StepTotals([batch]), dropout: nil)
+        let (losses, gradients) = try run.pass(lambda: 0).gradients(batch, of: StepTotals([batch]), dropout: nil)
         pack.close("train_step", "ce", [losses.answer], [Float(step["ce"].double ?? .nan)], tolerance: 1e-3)
         run.compareNorms(gradients, step["grad_norms_ce_only"], "gradient norms, CE only")
 
-        let checkpointed = try run.pass(.init(answer: 1, regulariser: 0), checkpointing: true)
+        let checkpointed = try run.pass(lambda: 0, checkpointing: true)
             .gradients(batch, of: StepTotals([batch]), dropout: nil)
         for (key, gradient) in gradients {
             let other = try #require(checkpointed.gradients[key])
@@ -73,8 +73,8 @@ struct ReferenceStep {
         batch = try builder.build(samples)
     }
 
-    func pass(_ lossWeights: LossWeights, checkpointing: Bool = false) -> TrainingPass {
-        TrainingPass(weights: weights, lossWeights: lossWeights, checkpointsLayers: checkpointing, towers: FrozenTowers())
+    func pass(lambda: Float, checkpointing: Bool = false) -> TrainingPass {
+        TrainingPass(weights: weights, lossWeights: LossWeights(), regulariserWeight: lambda, checkpointsLayers: checkpointing, towers: FrozenTowers())
     }
 
     /// The reference names parameters as the model does while it trains.

@@ -196,6 +196,29 @@ extension KernelTests {
             }
         }
 
+        @Test func ctcOfPackedFramesIsThatOfASamplePadded() {
+            let f = torch.ctc
+            let (frames, classes) = (f.shape[1], f.shape[2])
+            let targets = f.lengths.indices.map { Array(f.targets[$0 * f.targetWidth..<$0 * f.targetWidth + f.lengths[$0]]) }
+            let rows = f.frames.indices.flatMap { b in
+                f.logits[b * frames * classes..<(b * frames + f.frames[b]) * classes]
+            }
+            let segments = f.frames.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1) }
+            forEachImplementation { how in
+                let logits = array(rows, [segments[f.frames.count], classes])
+                let loss = { (logits: MLXArray) in
+                    Kernel.ctcLoss(
+                        logits: logits, segments: segments, targets: targets, blank: f.blank, zeroInfinity: true)
+                }
+                expectClose(floats(loss(logits)), f.lossesZeroed, 1e-6, how)
+                let slopes = gradients([logits], upstream: array(f.upstream, [f.shape[0]])) { loss($0[0]) }[0]
+                let expected = f.frames.indices.flatMap { b in
+                    f.gradient[b * frames * classes..<(b * frames + f.frames[b]) * classes]
+                }
+                expectClose(slopes, expected, 1e-6, how)
+            }
+        }
+
         @Test func impossibleCTCHasNoNumberUnlessZeroed() {
             forEachInstructionSet { how in
                 var numbers = Numbers(65)

@@ -76,12 +76,12 @@ extension KernelTests {
     }
 
     @Suite struct PackedAttention {
-        static let segments: [[Int32]] = [
+        static let segments: [[Int]] = [
             [0, 7], [0, 1, 2, 3], [0, 130, 130, 135, 400], [0, 64, 128, 131], [0, 0],
         ]
 
-        @Test(arguments: segments, [true, false]) func isThatOfEachSequence(segments: [Int32], causal: Bool) {
-            let total = Int(segments.last ?? 0)
+        @Test(arguments: segments, [true, false]) func isThatOfEachSequence(segments: [Int], causal: Bool) {
+            let total = segments.last ?? 0
             let scale: Float = 0.3
             forEachImplementation { how in
                 for (type, tolerance) in [(DType.float32, Float(2e-6)), (.bfloat16, 0.01)] {
@@ -99,7 +99,7 @@ extension KernelTests {
                     guard total > 0 else { continue }
                     let all = floats(y), slopes = gradients(arguments, upstream: upstream, packed)
                     for (begin, end) in zip(segments, segments.dropFirst()) where end > begin {
-                        let range = Int(begin)..<Int(end)
+                        let range = begin..<end
                         let parts = (arguments + [upstream]).map { $0[0..., range] }
                         let single = Kernel.attention(parts[0], parts[1], parts[2], scale: scale, causal: causal)
                         let what = "\(how) \(type) \(range)"

@@ -62,11 +62,12 @@ int cmlx_kernel_cross_entropy(cmlx_array logits, cmlx_array targets, cmlx_array 
 /// columns[b], both at least 1. D[l, s] = cost[l, s] + softmin(D[l, s - 1], D[l - 1, s], D[l - 1, s - 1]) with
 /// softmin(x) = -gamma log sum exp(-x / gamma).
 int cmlx_kernel_soft_dtw(cmlx_array cost, const int32_t *rows, const int32_t *columns, float gamma, cmlx_array *out);
-/// [B] float32: -log of the probability that frames of logits [B, T, C] (not normalised) spell the targets [B, U] int32
-/// once repeats are merged and blanks dropped; sample b uses the first frames[b] and lengths[b]. Where that is impossible:
-/// infinity with a gradient of NaN, or with `zero_infinity` 0 without one. A target beyond the classes gives NaN.
-int cmlx_kernel_ctc_loss(cmlx_array logits, cmlx_array targets, const int32_t *frames, const int32_t *lengths, int blank,
-                         bool zero_infinity, cmlx_array *out);
+/// [B] float32: -log of the probability that frames spell the targets once repeats are merged and blanks dropped. logits
+/// [N, C] are not normalised; sample b has the rows from starts[b] on, frames[b] of them, one sample after the other; it has
+/// the first lengths[b] of its targets [B, U] int32. Where that is impossible: infinity with a gradient of NaN, or with
+/// `zero_infinity` 0 without one. A target beyond the classes gives NaN.
+int cmlx_kernel_ctc_loss(cmlx_array logits, cmlx_array targets, const int32_t *starts, const int32_t *frames,
+                         const int32_t *lengths, int blank, bool zero_infinity, cmlx_array *out);
 typedef struct {
     double learning_rate, beta1, beta2, epsilon, weight_decay, gradient_scale;
     int64_t step; // of this update, from 1

@@ -66,11 +66,20 @@ mx::array soft_dtw(const mx::array &cost, const std::vector<Extent> &extents, fl
     return picked(mx::stack(all, 1, s), ends, s);
 }
 
-mx::array ctc_loss(const mx::array &logits, const mx::array &targets, const std::vector<Extent> &extents, int blank,
-                   bool zero_infinity, mx::Stream s) {
-    const int batch = logits.shape(0), frames = logits.shape(1), classes = logits.shape(2);
+mx::array ctc_loss(const mx::array &logits, const mx::array &targets, const std::vector<int> &starts,
+                   const std::vector<Extent> &extents, int blank, bool zero_infinity, mx::Stream s) {
+    const int batch = targets.shape(0), classes = logits.shape(1);
     const int length = targets.shape(1), states = 2 * length + 1;
-    const auto x = f32(logits, s);
+    int frames = 0;
+    for (const auto &e : extents) frames = std::max(frames, e.first);
+    std::vector<mx::array> samples;  // padded to the same number of frames
+    for (size_t b = 0; b < extents.size(); b++) {
+        const int begin = starts[b], count = extents[b].first;
+        const auto rows = mx::slice(f32(logits, s), {begin, 0}, {begin + count, classes}, s);
+        samples.push_back(mx::pad(rows, {{0, frames - count}, {0, 0}}, scalar(0), "constant", s));
+    }
+    if (samples.empty()) return mx::zeros({0}, mx::float32, s);
+    const auto x = mx::stack(samples, 0, s);  // [batch, frames, classes]
     const auto scores = mx::subtract(x, mx::logsumexp(x, -1, true, s), s);
     // blank, target, blank, target, ... blank
     const auto labels = mx::clip(targets, mx::array(0), mx::array(classes - 1), s);

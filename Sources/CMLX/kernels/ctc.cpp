@@ -177,6 +177,7 @@ ALWAYS_INLINE inline void backward(const Sample &s, float upstream, const Target
 }
 
 struct Settings {
+    std::vector<int> starts;
     std::vector<Extent> extents;
     int blank;
     bool zero_infinity;
@@ -190,7 +191,7 @@ struct Settings {
     }
     Sample sample(size_t b, const mx::array &logits, const mx::array &targets, const mx::array &log_sums,
                   const mx::array &states, const mx::array &rises, const std::vector<int64_t> &offsets) const {
-        const int64_t frames = logits.shape(1), at = int64_t(b) * frames;
+        const int64_t at = starts[b];
         const auto rows = rows_of(logits);
         return {extents[b].first,
                 extents[b].second,
@@ -222,24 +223,27 @@ public:
         enqueue([=, settings = settings_]() mutable {
             const auto offsets = settings.offsets();
             const auto to = target(out);
-            const int64_t size = int64_t(out.shape(1)) * out.shape(2);
-            parallel_tasks(settings.extents.size(), [&](size_t b, int) {
+            const int64_t samples = int64_t(settings.extents.size()), classes = out.shape(1);
+            parallel_tasks(size_t(samples), [&](size_t b, int) {
                 const Sample s = settings.sample(b, logits, targets, log_sums, states, rises, offsets);
                 const float loss = losses.data<float>()[b], scale = upstream.data<float>()[b];
-                // Frames beyond the sample's have no slope, and an impossible one has none or an undefined one.
-                const int64_t at = int64_t(b) * size, used = s.frames * s.classes;
+                const int64_t at = settings.starts[b] * classes, used = at + s.frames * classes;
+                // Rows of no sample have no slope; those of an impossible one have none or an undefined one.
+                const int64_t begin = b == 0 ? 0 : at;
+                const int64_t end = int64_t(b) + 1 < samples ? settings.starts[b + 1] * classes : int64_t(out.size());
                 const bool finite = std::isfinite(loss);
                 const float rest = std::isnan(loss) || (loss == INFINITY && !settings.zero_infinity) ? NAN : 0;
                 simd::dispatch([&](auto) ALWAYS_INLINE {
                     const auto fill = [&](int64_t begin, int64_t end, float value) ALWAYS_INLINE {
                         for (int64_t i = begin; i < end; i += width)
-                            to.store(at + i, simd::splat(value), int(std::min<int64_t>(width, end - i)));
+                            to.store(i, simd::splat(value), int(std::min<int64_t>(width, end - i)));
                     };
+                    fill(begin, at, 0);
                     if (finite)
                         backward(s, scale, to, at);
                     else
-                        fill(0, used, rest);
-                    fill(used, size, 0);
+                        fill(at, used, rest);
+                    fill(used, end, 0);
                 });
             });
         });
@@ -249,8 +253,8 @@ private:
     const Settings settings_;
 };
 
-/// Inputs: logits [B, T, C], targets [B, U]. Outputs: losses [B], and for the gradient log sums [B, T], states, rises
-/// [B, T]; impossible samples have infinite losses here.
+/// Inputs: logits [N, C], targets [B, U]. Outputs: losses [B], and for the gradient log sums [N], states, rises [N];
+/// impossible samples have infinite losses here.
 class CTC : public KernelPrimitive {
 public:
     CTC(mx::Stream s, Settings settings) : KernelPrimitive(s), settings_(std::move(settings)) {}
@@ -301,15 +305,15 @@ private:
 
 }  // namespace
 
-mx::array ctc_loss(const mx::array &logits, const mx::array &targets, std::vector<Extent> extents, int blank,
-                   bool zero_infinity, mx::Stream s) {
+mx::array ctc_loss(const mx::array &logits, const mx::array &targets, std::vector<int> starts,
+                   std::vector<Extent> extents, int blank, bool zero_infinity, mx::Stream s) {
     const auto labels = indices(targets, s);
-    if (!on_cpu(s)) return composed::ctc_loss(logits, labels, extents, blank, zero_infinity, s);
-    const Settings settings{std::move(extents), blank, zero_infinity};
+    if (!on_cpu(s)) return composed::ctc_loss(logits, labels, starts, extents, blank, zero_infinity, s);
+    const Settings settings{std::move(starts), std::move(extents), blank, zero_infinity};
     const int64_t size = settings.offsets().back();
     if (size > INT32_MAX) throw std::invalid_argument("ctcLoss: more than 2^31 frames times targets in a batch");
-    const int batch = logits.shape(0), frames = logits.shape(1);
-    const auto losses = mx::array::make_arrays({{batch}, {batch, frames}, {int(size)}, {batch, frames}},
+    const int batch = targets.shape(0), rows = logits.shape(0);
+    const auto losses = mx::array::make_arrays({{batch}, {rows}, {int(size)}, {rows}},
                                                {mx::float32, mx::float32, mx::float32, mx::float32},
                                                std::make_shared<CTC>(s, settings), {logits, labels})[0];
     if (!zero_infinity) return losses;

@@ -42,14 +42,21 @@ int cmlx_kernel_soft_dtw(cmlx_array cost, const int32_t *rows, const int32_t *co
     });
 }
 
-int cmlx_kernel_ctc_loss(cmlx_array logits, cmlx_array targets, const int32_t *frames, const int32_t *lengths, int blank,
-                         bool zero_infinity, cmlx_array *out) {
+int cmlx_kernel_ctc_loss(cmlx_array logits, cmlx_array targets, const int32_t *starts, const int32_t *frames,
+                         const int32_t *lengths, int blank, bool zero_infinity, cmlx_array *out) {
     return produce(out, [&] {
         const auto &x = logits->value, &t = targets->value;
-        require(x.ndim() == 3 && t.ndim() == 2 && x.shape(0) == t.shape(0) && blank >= 0 && blank < x.shape(2),
-                "ctcLoss: logits [B, T, C], targets [B, U], a blank below C; got", {&x, &t});
-        return ctc_loss(x, t, extents("ctcLoss", frames, lengths, x.shape(0), {0, 0}, {x.shape(1), t.shape(1)}), blank,
-                        zero_infinity, stream());
+        require(x.ndim() == 2 && t.ndim() == 2 && blank >= 0 && blank < x.shape(1),
+                "ctcLoss: logits [N, C], targets [B, U], a blank below C; got", {&x, &t});
+        const int rows = x.shape(0), batch = t.shape(0);
+        const auto used = extents("ctcLoss", frames, lengths, batch, {0, 0}, {rows, t.shape(1)});
+        int free = 0;
+        for (int b = 0; b < batch; b++) {
+            require(starts[b] >= free && starts[b] <= rows - frames[b],
+                    "ctcLoss: samples come one after the other within the rows; got others for", {&x});
+            free = starts[b] + frames[b];
+        }
+        return ctc_loss(x, t, std::vector<int>(starts, starts + batch), used, blank, zero_infinity, stream());
     });
 }
 

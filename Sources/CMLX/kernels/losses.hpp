@@ -14,15 +14,15 @@ struct Extent {
 mx::array cross_entropy(const mx::array &logits, const mx::array &targets, mx::Stream s);
 /// Extents: rows and columns.
 mx::array soft_dtw(const mx::array &cost, std::vector<Extent> extents, float gamma, mx::Stream s);
-/// Extents: frames and targets.
-mx::array ctc_loss(const mx::array &logits, const mx::array &targets, std::vector<Extent> extents, int blank,
-                   bool zero_infinity, mx::Stream s);
+/// Starts: the row of each sample's first frame; extents: its frames and targets.
+mx::array ctc_loss(const mx::array &logits, const mx::array &targets, std::vector<int> starts,
+                   std::vector<Extent> extents, int blank, bool zero_infinity, mx::Stream s);
 
 namespace composed {
 mx::array cross_entropy(const mx::array &logits, const mx::array &targets, mx::Stream s);
 mx::array soft_dtw(const mx::array &cost, const std::vector<Extent> &extents, float gamma, mx::Stream s);
-mx::array ctc_loss(const mx::array &logits, const mx::array &targets, const std::vector<Extent> &extents, int blank,
-                   bool zero_infinity, mx::Stream s);
+mx::array ctc_loss(const mx::array &logits, const mx::array &targets, const std::vector<int> &starts,
+                   const std::vector<Extent> &extents, int blank, bool zero_infinity, mx::Stream s);
 }  // namespace composed
 
 /// Indices as they are, contiguous, out of reach of gradients.

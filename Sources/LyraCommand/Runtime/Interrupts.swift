@@ -8,13 +8,13 @@ enum Interrupts {
         var count = 0
         /// The first signal.
         var signal: Int32?
+        /// How long work may take to stop after it was asked to: a step of a large model can take longer, and partial files
+        /// are removed either way.
+        var grace = 3.0
+        var farewell: String?
     }
     // One a process, as signals are.
     private static let state = Mutex(State())
-
-    /// How long work may take to stop after it was asked to: a step of a large model can take longer, and partial files
-    /// are removed either way.
-    private static let grace = 3.0
 
     /// Takes over SIGINT and SIGTERM, and ignores SIGPIPE: writing to a closed pipe is an error of the write instead.
     static func install() {
@@ -35,6 +35,11 @@ enum Interrupts {
         state.withLock { $0.handler = handler }
     }
 
+    /// Lets work take that long to stop, and says so when it is asked to.
+    static func allow(seconds: Double, saying farewell: String) {
+        state.withLock { ($0.grace, $0.farewell) = (seconds, farewell) }
+    }
+
     static var wasInterrupted: Bool { state.withLock { $0.count > 0 } }
 
     /// 130 for Ctrl-C, 143 for a request to terminate.
@@ -49,12 +54,13 @@ enum Interrupts {
 
     private static func received(_ number: Int32) {
         if let handler = conditional.withLock({ $0 }), handler() { return }
-        let (handler, count) = state.withLock { state in
+        let (handler, count, grace, farewell) = state.withLock { state in
             state.count += 1
             state.signal = state.signal ?? number
-            return (state.handler, state.count)
+            return (state.handler, state.count, state.grace, state.farewell)
         }
         guard count == 1, let handler else { Terminal.abandon(exitCode) }
+        if let farewell { Terminal.shared.say(farewell) }
         handler()
         DispatchQueue.global().asyncAfter(deadline: .now() + grace) { Terminal.abandon(exitCode) }
     }

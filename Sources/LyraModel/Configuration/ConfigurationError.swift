@@ -68,7 +68,7 @@ extension CheckedConfiguration {
 
 extension DecodingError {
     /// One line: where and what.
-    var summary: String {
+    package var summary: String {
         func place(_ context: Context) -> String {
             let path = context.codingPath.map(\.stringValue).joined(separator: ".")
             return path.isEmpty ? context.debugDescription : "\(path): \(context.debugDescription)"

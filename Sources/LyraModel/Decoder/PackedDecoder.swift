@@ -43,7 +43,7 @@ extension Decoder {
         let boundaries = Set(extractor?.boundaries(layers: layers.count) ?? [])
         for index in layers.indices {
             let before = x, turned = rotation
-            let segments = lengths.reduce(into: [Int32(0)]) { $0.append($0[$0.count - 1] + Int32($1)) }
+            let segments = lengths.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1) }
             x = runLayer(index, x) { layer, x in
                 layer(x, turned, adapter: adapter) { q, k, v in
                     Kernel.attention(q, k, v, scale: layer.scale, causal: true, segments: segments)

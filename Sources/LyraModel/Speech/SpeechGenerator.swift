@@ -7,7 +7,7 @@ public struct SpeechGenerator {
     public let configuration: GeneratorConfiguration
     let inputProjection, outputProjection: Linear
     let layers: [DecoderLayer]
-    private let rotary: RotaryTable
+    let rotary: RotaryTable
     /// The class that stands for no unit: the last.
     public var blank: Int32 { Int32(configuration.units) }
 

@@ -13,6 +13,7 @@ public enum TrainingError: Error, LocalizedError, Equatable {
     case exploding(loss: Float, usual: Float, step: Int, samples: [String])
     case noUsableSamples(String)
     case unusableCheckpoint(path: String, reason: String)
+    case outputInUse(String)
 
     public var errorDescription: String? {
         switch self {
@@ -31,6 +32,7 @@ public enum TrainingError: Error, LocalizedError, Equatable {
                 + "The last checkpoint is from before; lower the learning rate or look at these samples."
         case .noUsableSamples(let what): "\(what) holds no sample that can be used"
         case .unusableCheckpoint(let path, let reason): "cannot resume from \(path): \(reason)"
+        case .outputInUse(let path): "\(path) holds a run already; go on with it by --resume, or choose another folder"
         }
     }
 }

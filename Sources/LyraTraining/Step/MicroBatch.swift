@@ -59,17 +59,39 @@ struct MicroBatchBuilder {
         tokensPerWindow = (weights.whisperConfiguration?.positions ?? 0) / weights.configuration.speechStack
     }
 
-    /// Tokens the sample takes after its media have become tokens.
+    /// Tokens the sample takes once its media have become tokens.
+    /// - Throws: ``TrainingError/badSample(id:reason:)`` if it does not fit the model; then ``build(_:)`` must not see it.
     func tokenCount(_ sample: TrainingSample) throws -> Int {
-        try sample.media.reduce(sample.ids.count - sample.media.count) { try $0 + tokenCount($1, sample.id) }
-    }
-
-    private func tokenCount(_ medium: TrainingSample.Medium, _ id: String) throws -> Int {
-        switch medium {
-        case .image(let picture): try grid([picture], id).merged(try visionSettings(id).mergeSize).count
-        case .video(let frames): try grid(frames, id).merged(try visionSettings(id).mergeSize).count
-        case .speech(let samples, _): try windowCount(samples, id) * tokensPerWindow
+        func bad(_ reason: String) -> TrainingError { .badSample(id: sample.id, reason: reason) }
+        guard sample.ids.count == sample.labels.count else {
+            throw bad("\(sample.ids.count) tokens but \(sample.labels.count) labels")
         }
+        var media = sample.media[...], count = 0
+        for id in sample.ids {
+            guard id == Placeholder.image || id == Placeholder.speech else {
+                guard id >= 0, id < Int32(configuration.vocabularySize) else {
+                    throw bad("token \(id) is outside the vocabulary of \(configuration.vocabularySize)")
+                }
+                count += 1
+                continue
+            }
+            guard let medium = media.popFirst(), medium.isSpeech == (id == Placeholder.speech) else {
+                throw bad("placeholders and media do not go together")
+            }
+            switch medium {
+            case .image, .video: count += try grid(medium.frames, sample.id).merged(try visionSettings(sample.id).mergeSize).count
+            case .speech(let samples, _):
+                guard samples.allSatisfy(\.isFinite) else { throw bad("its speech holds values that are not numbers") }
+                count += try windowCount(samples, sample.id) * tokensPerWindow
+            }
+        }
+        guard media.isEmpty else { throw bad("more media than placeholders") }
+        if let units = sample.units, let generator = configuration.generator,
+            let wrong = units.first(where: { $0 < 0 || $0 >= Int32(generator.units) })
+        {
+            throw bad("unit \(wrong) is not among the generator's \(generator.units)")
+        }
+        return count
     }
 
     private func visionSettings(_ id: String) throws -> VisionConfiguration {
@@ -97,7 +119,7 @@ struct MicroBatchBuilder {
         return (samples.count + logMel.windowSamples - 1) / logMel.windowSamples
     }
 
-    /// - Throws: ``TrainingError/badSample(id:reason:)`` naming the first sample that does not fit the model.
+    /// Lays out samples that ``tokenCount(_:)`` has accepted.
     func build(_ samples: [TrainingSample]) throws -> MicroBatch {
         var batch = MicroBatch(samples: samples)
         // Rows among the tokens of their kind; shifted behind text and vision tokens at the end.
@@ -105,19 +127,12 @@ struct MicroBatchBuilder {
         var sources: [Source] = []
         var visionTokens = 0, speechTokens = 0
         for (number, sample) in samples.enumerated() {
-            guard sample.ids.count == sample.labels.count else {
-                throw TrainingError.badSample(id: sample.id, reason: "\(sample.ids.count) tokens but \(sample.labels.count) labels")
-            }
             let start = sources.count
             var media = sample.media[...]
             var positions = Positions(startingAt: 0)
             var labels: [Int32] = [], seenContext = false
             for (id, label) in zip(sample.ids, sample.labels) {
-                guard id == Placeholder.image || id == Placeholder.speech else {
-                    guard id >= 0, id < Int32(configuration.vocabularySize) else {
-                        throw TrainingError.badSample(
-                            id: sample.id, reason: "token \(id) is outside the vocabulary of \(configuration.vocabularySize)")
-                    }
+                guard id == Placeholder.image || id == Placeholder.speech, let medium = media.popFirst() else {
                     sources.append(.text(batch.text.count))
                     batch.text.append(id)
                     batch.isContext.append(false)
@@ -126,11 +141,8 @@ struct MicroBatchBuilder {
                     labels.append(label)
                     continue
                 }
-                guard let medium = media.popFirst(), medium.isSpeech == (id == Placeholder.speech) else {
-                    throw TrainingError.badSample(id: sample.id, reason: "placeholders and media do not go together")
-                }
                 seenContext = true
-                let count: Int
+                var count = 0
                 switch medium {
                 case .image, .video:
                     let vision = try visionSettings(sample.id)
@@ -147,9 +159,7 @@ struct MicroBatchBuilder {
                     visionTokens += count
                 case .speech(let samples, let transcript):
                     let windows = try windowCount(samples, sample.id)
-                    guard let logMel, samples.allSatisfy(\.isFinite) else {
-                        throw TrainingError.badSample(id: sample.id, reason: "its speech holds values that are not numbers")
-                    }
+                    guard let logMel else { break }
                     let first = batch.windows.count
                     for window in 0..<windows {
                         batch.windows.append(logMel(samples[(window * logMel.windowSamples)...].prefix(logMel.windowSamples)))
@@ -168,7 +178,6 @@ struct MicroBatchBuilder {
                 batch.isQuery += Array(repeating: false, count: count)
                 labels += Array(repeating: TrainingSample.ignored, count: count)
             }
-            guard media.isEmpty else { throw TrainingError.badSample(id: sample.id, reason: "more media than placeholders") }
             batch.supervise(labels, from: start, units: sample.units)
             batch.positions.append(positions)
             batch.lengths.append(sources.count - start)

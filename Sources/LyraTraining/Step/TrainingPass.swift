@@ -3,16 +3,18 @@ import Foundation
 import LyraModel
 import MLX
 
-/// How the parts of the loss are weighed: total = answer * CE + regulariser * LCMR + speech * CTC.
+/// How the parts of the loss are weighed: total = answer CE + λ LCMR + speech CTC; λ is the regulariser's weight.
 public struct LossWeights: Sendable, Codable, Equatable {
-    /// Cross-entropy of the answers' tokens.
-    public var answer: Float = 1
-    /// λ of the cross-modality regulariser (paper: 0.5); 0 leaves it out.
-    public var regulariser: Float = 0
-    /// CTC loss of the speech generator; 0 leaves it out.
-    public var speech: Float = 0
-    public init(answer: Float = 1, regulariser: Float = 0, speech: Float = 0) {
-        (self.answer, self.regulariser, self.speech) = (answer, regulariser, speech)
+    /// Of the cross-entropy of the answers' tokens.
+    public var answer: Float
+    /// Of the CTC loss of the speech generator; 0 leaves it out.
+    public var speech: Float
+    public init(answer: Float = 1, speech: Float = 0) { (self.answer, self.speech) = (answer, speech) }
+
+    public init(from decoder: any Swift.Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        answer = try values.decodeIfPresent(Float.self, forKey: .answer) ?? 1
+        speech = try values.decodeIfPresent(Float.self, forKey: .speech) ?? 0
     }
 }
 
@@ -20,14 +22,15 @@ public struct LossWeights: Sendable, Codable, Equatable {
 struct StepTotals {
     var targets = 0
     var transcripts = 0
-    var spoken = 0
+    /// Units of spoken answers.
+    var units = 0
 
     init() {}
     init(_ batches: [MicroBatch]) {
         for batch in batches {
             targets += batch.targets.count
             transcripts += batch.transcripts
-            spoken += batch.spoken.count
+            units += batch.spoken.reduce(0) { $0 + $1.units.count }
         }
     }
 }
@@ -40,7 +43,7 @@ public struct StepLosses: Sendable, Equatable, Codable {
     public var answer: Float = 0
     /// Mean over samples with a transcript.
     public var regulariser: Float = 0
-    /// Mean over spoken answers.
+    /// Sum over spoken answers, divided by the number of their units.
     public var speech: Float = 0
 
     static func + (a: StepLosses, b: StepLosses) -> StepLosses {
@@ -54,6 +57,8 @@ public struct StepLosses: Sendable, Equatable, Codable {
 struct TrainingPass {
     let weights: TrainingWeights
     var lossWeights: LossWeights
+    /// λ of the cross-modality regulariser (paper: 0.5); 0 leaves it out.
+    var regulariserWeight: Float = 0
     var regulariser = CrossModality()
     var generatorLoss = SpeechGeneratorLoss()
     var extractor: ExtractorOptions?
@@ -127,24 +132,23 @@ struct TrainingPass {
                     Kernel.crossEntropy(logits: logits, targets: MLXArray(batch.targets, [batch.targets.count])).sum()
                     / Float(max(1, totals.targets))
             }
-            if lossWeights.speech != 0, let generator = networks.generator {
-                for (range, target) in batch.spoken {
-                    let hidden = decoder.normed(states[rows(Array(batch.predictors[range])).asIndices])
-                    units = units + generatorLoss(generator, hidden, units: target)
-                }
-                units = units / Float(max(1, totals.spoken))
+            if lossWeights.speech != 0, let generator = networks.generator, !batch.spoken.isEmpty {
+                let spoken = rows(generatorLoss.rows(predictors: batch.spoken.flatMap { batch.predictors[$0.predictors] }))
+                units =
+                    generatorLoss(
+                        generator, decoder.normed(states[spoken.asIndices]),
+                        answers: batch.spoken.map { ($0.predictors.count, $0.units) }) / Float(max(1, totals.units))
             }
         }
-        if lossWeights.regulariser != 0, let speech {
+        if regulariserWeight != 0, let speech {
             for item in batch.speeches {
                 guard let transcript = item.transcript else { continue }
-                let tokens = speech[item.windows.lowerBound..<item.windows.upperBound]
-                let flat = tokens.reshaped([tokens.dim(0) * tokens.dim(1), tokens.dim(2)])
-                align = align + regulariser(speech: flat, text: decoder.embed(transcript))
+                let tokens = speech[item.windows].flattened(start: 0, end: 1)
+                align = align + regulariser(speech: tokens, text: decoder.embed(transcript))
             }
             align = align / Float(max(1, totals.transcripts))
         }
-        let total = answer * lossWeights.answer + align * lossWeights.regulariser + units * lossWeights.speech
+        let total = answer * lossWeights.answer + align * regulariserWeight + units * lossWeights.speech
         return [total, answer, align, units]
     }
 
@@ -212,23 +216,5 @@ struct VisionBatch {
         }
         let ordered = parts.sorted { $0.index < $1.index }.map(\.tokens)
         return ordered.count == 1 ? ordered[0] : concatenated(ordered, axis: 0)
-    }
-}
-
-/// Encoders that do not train: their results are constants, computed once for every picture and window.
-final class FrozenTowers {
-    func vision(_ pictures: [Patches], _ tower: VisionTransformer) throws -> MLXArray {
-        let tokens = VisionBatch(pictures).tokens { tower($0) }
-        eval(tokens)
-        return tokens
-    }
-
-    func frames(_ windows: [MLXArray], _ whisper: WhisperEncoder) throws -> MLXArray {
-        let frames = windows.map { window in
-            let frames = whisper(window.expandedDimensions(axis: 0))
-            eval(frames)
-            return frames
-        }
-        return frames.count == 1 ? frames[0] : concatenated(frames, axis: 0)
     }
 }

@@ -1,0 +1,164 @@
+// lyra train: runs one stage of training from a configuration file.
+import ArgumentParser
+import Foundation
+import Lyra
+import LyraModel
+import LyraTraining
+import Logging
+
+extension TrainingStage: ExpressibleByArgument {
+    /// "joint", or as the paper numbers them: "stage2".
+    public init?(argument: String) {
+        let numbered: [String: TrainingStage] = [
+            "stage1": .alignment, "stage2": .joint, "stage3": .longSpeech, "stage4": .speechGenerator,
+        ]
+        guard let stage = numbered[argument] ?? TrainingStage(rawValue: argument.replacingOccurrences(of: "-", with: "_"))
+        else { return nil }
+        self = stage
+    }
+    public static var allValueStrings: [String] { allCases.map(\.rawValue) }
+}
+
+struct TrainCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "train",
+        abstract: "Train: the four stages of the paper, or everything from random weights.",
+        discussion: """
+            A run is described by a JSON file; --print-config writes one with the paper's settings to start from. Options \
+            given here take precedence over the file. Checkpoints, metrics.jsonl, losses.svg and the result go into the \
+            configuration's output folder. Ctrl-C stops after the step at hand and leaves a checkpoint; --resume goes on \
+            from the newest one, also after a crash, with the same steps that would have followed.
+
+              pretrain          every part, from random weights (lyra new)
+              stage1, alignment         the speech projector
+              stage2, joint             the projector and a LoRA adapter, with the cross-modality regulariser
+              stage3, long-speech       the same for long speech
+              stage4, speech-generator  the speech generator
+
+            Examples:
+              lyra train --print-config stage2 --preset mini > stage2.json
+              lyra train stage2.json
+              lyra train stage2.json --resume
+              mpirun -n 2 lyra train stage2.json
+            """)
+
+    @Argument(help: "The run's configuration file.")
+    var file: String?
+
+    @Option(help: ArgumentHelp("Write the settings of a stage and stop: \(TrainingStage.allValueStrings.joined(separator: ", ")).", valueName: "stage"))
+    var printConfig: TrainingStage?
+
+    @Option(help: "With --print-config: size of the model the settings are for.")
+    var preset: Preset = .mini
+
+    @Flag(help: "Go on from the newest checkpoint in the output folder.")
+    var resume = false
+
+    @Option(help: ArgumentHelp("Checkpoint to start from.", valueName: "dir"))
+    var model: String?
+
+    @Option(help: ArgumentHelp("Where the run writes.", valueName: "dir"))
+    var output: String?
+
+    @Option(help: ArgumentHelp("Data files, instead of the configuration's.", valueName: "file"))
+    var data: [String] = []
+
+    @Option(help: ArgumentHelp("Stop after this many steps.", valueName: "n"))
+    var maximumSteps: Int?
+
+    @Option(help: ArgumentHelp("Base learning rate.", valueName: "rate"))
+    var learningRate: Double?
+
+    @Option(help: ArgumentHelp("Samples a step.", valueName: "n"))
+    var batchSize: Int?
+
+    @Option(help: ArgumentHelp("Seed of the order of samples, new adapters and dropout.", valueName: "n"))
+    var seed: UInt64?
+
+    @Flag(help: "Say what is loaded and skipped.")
+    var verbose = false
+
+    func run() async throws {
+        Log.start(verbose: verbose)
+        if let printConfig {
+            return try Terminal.shared.write(String(decoding: TrainingPresets.json(printConfig, preset), as: UTF8.self) + "\n")
+        }
+        guard let file else { throw UsageError("name a configuration file, or write one with --print-config") }
+        guard FileManager.default.fileExists(atPath: file) else { throw MissingInput("no file at \(file)") }
+        var configuration = try TrainingConfiguration.load(file)
+        if let model { configuration.model = model }
+        if let output { configuration.output = output }
+        if !data.isEmpty { configuration.data = data.map { DataSource($0) } }
+        if let maximumSteps { configuration.maximumSteps = maximumSteps }
+        if let learningRate { configuration.learningRate = learningRate }
+        if let batchSize { configuration.batchSize = batchSize }
+        if let seed { configuration.seed = seed }
+
+        // A step can take long, and its checkpoint longer.
+        Interrupts.allow(seconds: 600, saying: "stopping after this step, with a checkpoint; Ctrl-C again to stop at once")
+        let group = ProcessGroup()
+        let progress = TrainingProgress(isQuiet: group.rank != 0)
+        let trainer = try await withSpinner("loading \(configuration.model)") {
+            try await Trainer(configuration, resume: resume, group: group) { progress.show($0) }
+        }
+        let summary = try await trainer.run()
+        progress.finish(summary)
+    }
+}
+
+/// The progress line of a run, and what is worth a line of its own.
+final class TrainingProgress {
+    private let began = ContinuousClock.now
+    private var done = 0
+    private var first = 0
+    private let isQuiet: Bool
+    private let isTerminal = Terminal.shared.errorIsTerminal
+
+    init(isQuiet: Bool) { self.isQuiet = isQuiet }
+
+    func show(_ event: TrainingEvent) {
+        guard !isQuiet else { return }
+        switch event {
+        case .began(let run):
+            first = run.done
+            Terminal.shared.say(
+                "\(run.samples) samples, \(run.steps) steps, \(run.trainableParameters) parameters train in \(run.trainableTensors) tensors"
+                    + (run.done > 0 ? "; going on after step \(run.done)" : ""))
+        case .skipped(let id, let reason): Terminal.shared.say("left out \(id): \(reason)")
+        case .step(let step, let total):
+            let elapsed = (ContinuousClock.now - began) / .seconds(1)
+            let label = Self.text(step)
+            Terminal.shared.draw(
+                ProgressLine(
+                    label: label, fraction: Double(step.step - first) / Double(max(1, total - first)),
+                    count: "\(step.step)/\(total)", rate: String(format: "%.0f tokens/s", Double(step.tokens) / max(1e-9, step.seconds)),
+                    elapsed: elapsed
+                ).text(columns: Terminal.columns))
+            if let validation = step.validation {
+                Terminal.shared.say(
+                    String(
+                        format: "step %d: validation loss %.4f, token accuracy %.2f %%", step.step, validation.losses.total,
+                        100 * validation.accuracy))
+            }
+            // Without a terminal there is no progress line: a line now and then.
+            if !isTerminal, step.step % max(1, total / 20) == 0 { Terminal.shared.say("step \(step.step)/\(total)  \(label)") }
+        case .checkpoint(let step, let path): Log.command.debug("checkpoint of step \(step) in \(path)")
+        }
+    }
+
+    private static func text(_ step: StepMetrics) -> String {
+        let losses = step.losses
+        var text = String(format: "loss %.4f", losses.total)
+        if losses.regulariser != 0 { text += String(format: " (CE %.4f LCMR %.4f)", losses.answer, losses.regulariser) }
+        if losses.speech != 0 { text += String(format: " (CTC %.4f)", losses.speech) }
+        return text + String(format: "  lr %.2e", step.learningRate)
+    }
+
+    func finish(_ summary: TrainingSummary) {
+        guard !isQuiet else { return }
+        Terminal.shared.clearProgress()
+        if let last = summary.last { Terminal.shared.say("step \(summary.steps): \(Self.text(last))") }
+        if summary.skipped > 0 { Terminal.shared.say("\(summary.skipped) samples were left out") }
+        for path in summary.written { try? Terminal.shared.write(path + "\n") }
+    }
+}
