@@ -13,6 +13,8 @@ public struct LyraOptions: Sendable {
     public var visionTower: String?
     public var speechTower: String?
     public var vocoder: String?
+    /// Folders of adapters to use instead of the checkpoint's, for example of one that has just been trained.
+    public var adapters: [Adapter: String] = [:]
     /// Does as the original release does where this implementation differs by choice; see docs/compatibility.md.
     public var isCompatible = false
 
@@ -48,7 +50,8 @@ public actor Lyra {
 
     private init(_ path: String, _ options: LyraOptions) throws {
         let (location, configuration) = try ModelLocation.resolve(
-            path, vision: options.visionTower, speech: options.speechTower, vocoder: options.vocoder)
+            path, vision: options.visionTower, speech: options.speechTower, vocoder: options.vocoder,
+            adapters: options.adapters)
         self.options = options
         self.location = location
         precision = options.precision ?? (Kernel.hasFastBFloat16 ? .bf16 : .f32)

@@ -31,6 +31,12 @@ struct ModelOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Where the vocoder is, if not in model_zoo/audio/vocoder.", valueName: "dir"))
     var vocoder: String?
 
+    @Option(help: ArgumentHelp("An adapter to use for speech instead of the checkpoint's speech_lora.", valueName: "dir"))
+    var speechLora: String?
+
+    @Option(help: ArgumentHelp("An adapter to use for long speech instead of the checkpoint's long_speech_lora.", valueName: "dir"))
+    var longSpeechLora: String?
+
     @Flag(help: "Do as the original release does where this implementation differs by choice (docs/compatibility.md).")
     var compat = false
 
@@ -44,6 +50,13 @@ struct ModelOptions: ParsableArguments {
         throw UsageError("no model is named: give one with --model DIR, or in the environment variable LYRA_MODEL")
     }
 
+    private var adapters: [Adapter: String] {
+        var folders: [Adapter: String] = [:]
+        folders[.speech] = speechLora
+        folders[.longSpeech] = longSpeechLora
+        return folders
+    }
+
     /// What a request wants of the model.
     struct Needs: OptionSet {
         let rawValue: Int
@@ -53,7 +66,7 @@ struct ModelOptions: ParsableArguments {
     /// Finds the checkpoint's parts, without loading them, and fails if one that is needed is not there.
     func resolve(needs: Needs = []) throws -> (location: ModelLocation, configuration: LyraConfiguration) {
         let (location, configuration) = try ModelLocation.resolve(
-            try path(), vision: visionTower, speech: speechTower, vocoder: vocoder)
+            try path(), vision: visionTower, speech: speechTower, vocoder: vocoder, adapters: adapters)
         let wanted: [(Needs, String, String?)] = [
             (.sight, "vision tower", location.vision), (.hearing, "speech tower", location.speech),
             (.speech, "vocoder", location.vocoder),
@@ -74,6 +87,7 @@ struct ModelOptions: ParsableArguments {
         var options = LyraOptions()
         options.precision = precision
         (options.visionTower, options.speechTower, options.vocoder) = (visionTower, speechTower, vocoder)
+        options.adapters = adapters
         options.isCompatible = compat
         let began = ContinuousClock.now, path = try path()
         let lyra = try await withSpinner("loading the model") { [options] in try await Lyra.open(path, options: options) }

@@ -6,6 +6,9 @@ public struct AdapterConfiguration: CheckedConfiguration, Equatable {
     public var alpha: Float
     public var usesRankStabilisation: Bool
     public var targetModules: [String]
+    /// What has no part in the numbers: the share of inputs dropped in training, and what the adapter was trained on.
+    public var dropout: Float = 0
+    public var baseModel: String?
     private var type: String
     private var usesDora, transposed: Bool
     private var bias: String
@@ -26,6 +29,10 @@ public struct AdapterConfiguration: CheckedConfiguration, Equatable {
         case alpha = "lora_alpha"
         case usesRankStabilisation = "use_rslora"
         case targetModules = "target_modules"
+        case dropout = "lora_dropout"
+        case baseModel = "base_model_name_or_path"
+        case task = "task_type"
+        case isForInference = "inference_mode"
         case type = "peft_type"
         case usesDora = "use_dora"
         case transposed = "fan_in_fan_out"
@@ -40,12 +47,33 @@ public struct AdapterConfiguration: CheckedConfiguration, Equatable {
         alpha = try values.decode(Float.self, forKey: .alpha)
         usesRankStabilisation = try values.decodeIfPresent(Bool.self, forKey: .usesRankStabilisation) ?? false
         targetModules = (try? values.decodeIfPresent([String].self, forKey: .targetModules)) ?? []
+        dropout = (try? values.decodeIfPresent(Float.self, forKey: .dropout)) ?? 0
+        baseModel = try? values.decodeIfPresent(String.self, forKey: .baseModel)
         type = try values.decodeIfPresent(String.self, forKey: .type) ?? "LORA"
         usesDora = try values.decodeIfPresent(Bool.self, forKey: .usesDora) ?? false
         transposed = try values.decodeIfPresent(Bool.self, forKey: .transposed) ?? false
         bias = try values.decodeIfPresent(String.self, forKey: .bias) ?? "none"
         rankPattern = try values.decodeIfPresent([String: Float].self, forKey: .rankPattern) ?? [:]
         alphaPattern = try values.decodeIfPresent([String: Float].self, forKey: .alphaPattern) ?? [:]
+    }
+
+    /// The keys that PEFT needs; it has defaults for the others.
+    public func encode(to encoder: any Swift.Encoder) throws {
+        var values = encoder.container(keyedBy: CodingKeys.self)
+        try values.encode(type, forKey: .type)
+        try values.encode("CAUSAL_LM", forKey: .task)
+        try values.encode(baseModel, forKey: .baseModel)
+        try values.encode(true, forKey: .isForInference)
+        try values.encode(rank, forKey: .rank)
+        try values.encode(alpha, forKey: .alpha)
+        try values.encode(dropout, forKey: .dropout)
+        try values.encode(targetModules, forKey: .targetModules)
+        try values.encode(usesRankStabilisation, forKey: .usesRankStabilisation)
+        try values.encode(usesDora, forKey: .usesDora)
+        try values.encode(transposed, forKey: .transposed)
+        try values.encode(bias, forKey: .bias)
+        try values.encode(rankPattern, forKey: .rankPattern)
+        try values.encode(alphaPattern, forKey: .alphaPattern)
     }
 
     public func check() throws {

@@ -7,6 +7,9 @@ public enum Adapter: String, Sendable, CaseIterable, Codable {
     case speech
     /// Several windows of speech.
     case longSpeech = "long_speech"
+
+    /// Its folder in a checkpoint.
+    public var folder: String { rawValue + "_lora" }
 }
 
 /// y = x Wᵀ + b, plus B A x when an adapter is active.

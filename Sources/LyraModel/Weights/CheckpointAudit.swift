@@ -71,7 +71,7 @@ public struct CheckpointAudit {
                 decoder.attach(adapter, parameters, prefix: "base_model.model.", rank: settings.rank, scale: settings.scale)
                 return { _ in false }
             }
-            guard FileManager.default.fileExists(atPath: folder + "/non_lora_trainables.bin") else { continue }
+            guard WeightFiles.trainables(folder) != nil else { continue }
             look("projector \(adapter.rawValue)", folder, { try WeightFiles.openTrainables(folder) }) { parameters, _ in
                 _ = SpeechProjector(parameters, configuration, prefix: "model.")
                 return { _ in true }

@@ -28,14 +28,15 @@ public struct ModelLocation: Sendable, Equatable {
     public private(set) var missing: [String: ModelLocationError] = [:]
 
     /// Folder with the vocoder's `config.json` and weights, relative to the release's root.
-    static let vocoderFolder = "model_zoo/audio/vocoder"
+    package static let vocoderFolder = "model_zoo/audio/vocoder"
 
     /// Finds all parts.
     ///
     /// - Parameter path: the folder with `config.json`, or a release's root that holds one model under `work_dirs/`.
     /// - Parameters vision, speech, vocoder: where to look instead of the places the configuration names.
+    /// - Parameter adapters: folders of adapters to use instead of the checkpoint's.
     public static func resolve(
-        _ path: String, vision: String? = nil, speech: String? = nil, vocoder: String? = nil
+        _ path: String, vision: String? = nil, speech: String? = nil, vocoder: String? = nil, adapters: [Adapter: String] = [:]
     ) throws -> (location: ModelLocation, configuration: LyraConfiguration) {
         let model = try modelFolder(path)
         let configuration = try LyraConfiguration.load(model + "/config.json")
@@ -61,7 +62,16 @@ public struct ModelLocation: Sendable, Equatable {
         location.speech = try find("speech tower", named: configuration.speechTower, override: speech, option: "--speech-tower")
         location.vocoder = try find("vocoder", named: vocoderFolder, override: vocoder, option: "--vocoder")
         for adapter in Adapter.allCases {
-            let folder = "\(model)/\(adapter.rawValue == "speech" ? "speech_lora" : "long_speech_lora")"
+            if let folder = adapters[adapter] {
+                guard exists(folder + "/adapter_config.json") else {
+                    throw ModelLocationError.missingPart(
+                        part: "adapter", named: folder, searched: [folder + "/adapter_config.json"],
+                        option: adapter == .speech ? "--speech-lora" : "--long-speech-lora")
+                }
+                location.adapters[adapter] = standardized(folder)
+                continue
+            }
+            let folder = "\(model)/\(adapter.folder)"
             if exists(folder + "/adapter_config.json") { location.adapters[adapter] = folder }
         }
         return (location, configuration)

@@ -25,8 +25,19 @@ package enum WeightFiles {
 
     /// The projector that was trained beside an adapter; nil when there is none.
     package static func openTrainables(_ folder: String) throws -> (any TensorSource)? {
-        let path = folder + "/non_lora_trainables.bin"
-        return exists(path) ? try TorchSource(path) : nil
+        guard let path = trainables(folder) else { return nil }
+        return path.hasSuffix(".bin") ? try TorchSource(path) : try openFile(path)
+    }
+
+    /// Writes tensors as a torch archive, in float32.
+    package static func writeTorch(_ arrays: [String: MLXArray], to path: String) throws {
+        let tensors = arrays.sorted { $0.key < $1.key }.map { ($0.key, $0.value.shape, $0.value.asType(.float32).asArray(Float.self)) }
+        try TorchArchiveWriter(tensors: tensors, outerKey: nil).data().write(to: URL(fileURLWithPath: path), options: .atomic)
+    }
+
+    /// Where that projector is: `non_lora_trainables.safetensors`, or the release's `.bin`.
+    package static func trainables(_ folder: String) -> String? {
+        ["safetensors", "bin"].map { "\(folder)/non_lora_trainables.\($0)" }.first(where: exists)
     }
 
     /// The vocoder's weights: the torch file whose name starts with "g_", or `model.safetensors`.

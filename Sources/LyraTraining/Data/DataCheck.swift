@@ -99,9 +99,8 @@ public enum DataCheck {
     }
 
     private static func look(_ index: Int, _ data: TrainingData, _ encoder: SampleEncoder) throws -> Finding {
-        let text = try data.text(index, encoder)
-        var finding = Finding(length: Int32(clamping: try data.length(index, encoder)))
-        finding.hasUnits = try data.example(index).units != nil
+        let (text, tokens, hasUnits) = try data.outline(index, encoder)
+        var finding = Finding(length: Int32(clamping: tokens), hasUnits: hasUnits)
         finding.supervised = Int32(text.labels.count { $0 != TrainingSample.ignored })
         for medium in text.media {
             switch medium {

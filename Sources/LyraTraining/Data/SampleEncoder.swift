@@ -163,23 +163,16 @@ public struct SampleEncoder: Sendable {
 
     /// The sample's length in tokens, media included, by the headers of its files. Exact for pictures whose headers are
     /// right; for sound as good as the file's word about its length.
-    func length(_ example: Example, in folders: MediaFolders) throws -> Int {
-        let text = try text(example)
-        return try text.media.reduce(text.ids.count - text.media.count) { try $0 + media.count($1, in: folders) }
+    func length(_ text: EncodedText, in folders: MediaFolders) throws -> Int {
+        try text.media.reduce(text.ids.count - text.media.count) { try $0 + media.count($1, in: folders) }
     }
 
     /// A sample with its media decoded.
     /// - Throws: `SampleFault` if it cannot be used.
     func sample(_ example: Example, id: String, in folders: MediaFolders) throws -> (sample: TrainingSample, tokens: Int) {
         let text = try text(example)
-        try check(example.units)
         var tokens = text.ids.count - text.media.count
-        func refuseIfTooLong() throws {
-            if let most = settings.maximumTokens, tokens > most {
-                throw SampleFault(.tooLong, "at least \(tokens) tokens, more than \(most)")
-            }
-        }
-        try refuseIfTooLong()
+        try check(units: example.units, tokens: tokens)
         var decoded: [TrainingSample.Medium] = []
         for medium in text.media {
             switch medium {
@@ -197,12 +190,19 @@ public struct SampleEncoder: Sendable {
                 tokens += mediaTokens.ofSound(samples: samples.count)
                 decoded.append(.speech(samples: samples, transcript: transcript))
             }
-            try refuseIfTooLong()
+            try check(tokens: tokens)
         }
         return (TrainingSample(id: id, ids: text.ids, labels: text.labels, media: decoded, units: example.units), tokens)
     }
 
-    private func check(_ units: [Int32]?) throws {
+    private func check(tokens: Int) throws {
+        if let most = settings.maximumTokens, tokens > most {
+            throw SampleFault(.tooLong, "at least \(tokens) tokens, more than \(most)")
+        }
+    }
+
+    func check(units: [Int32]?, tokens: Int) throws {
+        try check(tokens: tokens)
         guard let units else {
             if settings.requiresUnits { throw SampleFault(.units, key: "units", "there are none for this sample") }
             return

@@ -86,7 +86,17 @@ public struct TrainingData: Sendable {
 
     /// Length in tokens by the headers of the sample's files.
     public func length(_ index: Int, _ encoder: SampleEncoder) throws -> Int {
-        try located(index) { example, part in try encoder.length(example, in: part.folders) }
+        try located(index) { example, part in try encoder.length(encoder.text(example), in: part.folders) }
+    }
+
+    /// What can be known of a sample without decoding its media.
+    func outline(_ index: Int, _ encoder: SampleEncoder) throws -> (text: EncodedText, tokens: Int, hasUnits: Bool) {
+        try located(index) { example, part in
+            let text = try encoder.text(example)
+            let tokens = try encoder.length(text, in: part.folders)
+            try encoder.check(units: example.units, tokens: tokens)
+            return (text, tokens, example.units != nil)
+        }
     }
 
     private func located<Result>(_ index: Int, _ body: (Example, Part) throws -> Result) throws -> Result {
