@@ -2,6 +2,7 @@
 import Foundation
 import LyraMedia
 import LyraModel
+import MLX
 import Testing
 
 @Suite(.serialized) struct TrainTests {
