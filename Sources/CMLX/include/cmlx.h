@@ -1,4 +1,5 @@
-// C interface to the MLX C++ library. Knows arrays and operations, no model.
+// C interface to the MLX C++ library. Knows arrays and operations, no model. Gradients are in cmlx_transforms.h, fused
+// operations in cmlx_kernels.h, communication between processes in cmlx_distributed.h.
 //
 // Conventions: every function that can fail returns 0 on success and non-zero on failure, when `cmlx_last_error()` (per
 // thread) says why; no C++ exception crosses this interface. `cmlx_array` is an owning handle: results are written to

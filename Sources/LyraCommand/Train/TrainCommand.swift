@@ -96,7 +96,7 @@ struct TrainCommand: AsyncParsableCommand {
 
         // A step can take long, and its checkpoint longer.
         Interrupts.allow(seconds: 600, saying: "stopping after this step, with a checkpoint; Ctrl-C again to stop at once")
-        let group = ProcessGroup()
+        let group = try ProcessGroup.launched()
         let progress = TrainingProgress(isQuiet: group.rank != 0)
         let trainer = try await withSpinner("loading \(configuration.model)") {
             try await Trainer(configuration, resume: resume, group: group) { progress.show($0) }

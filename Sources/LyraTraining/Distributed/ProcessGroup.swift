@@ -1,16 +1,98 @@
 // The processes of a run: one, unless a launcher started several.
 import Foundation
+import LyraModel
 import MLX
 
 /// This process among those that train together.
-public struct ProcessGroup {
+public struct ProcessGroup: Sendable {
     public let rank: Int
     public let size: Int
-    /// Sums over all processes; nil for a single one.
-    let reducer: (any GradientReducer)?
-    /// Whether this process writes files.
-    var isFirst: Bool { rank == 0 }
+    /// nil for a single one.
+    public let processes: DistributedGroup?
+    /// Whether this process writes files and talks.
+    public var isFirst: Bool { rank == 0 }
 
     /// A single process.
-    public init() { (rank, size, reducer) = (0, 1, nil) }
+    public init() { (rank, size, processes) = (0, 1, nil) }
+
+    public init(_ processes: DistributedGroup) {
+        (rank, size) = (processes.rank, processes.size)
+        self.processes = size > 1 ? processes : nil
+    }
+
+    /// The processes that a launcher started with this one, once all are there; this one alone where there was no launcher.
+    ///
+    /// Launchers are told by the environment variables they set: `mpirun` of Open MPI, or MLX's own conventions
+    /// (`MLX_RANK` with `MLX_HOSTFILE` for the ring, with `MLX_WORLD_SIZE` and `NCCL_HOST_IP` for NCCL).
+    ///
+    /// - Throws: ``LaunchError`` where these variables do not make sense, ``MLXError`` where processes do not meet.
+    public static func launched(
+        environment: [String: String] = ProcessInfo.processInfo.environment
+    ) throws -> ProcessGroup {
+        guard let backend = try backend(environment) else { return ProcessGroup() }
+        guard DistributedGroup.isAvailable(backend) else { throw LaunchError.unavailable(backend) }
+        return ProcessGroup(try DistributedGroup(backend))
+    }
+
+    static func backend(_ environment: [String: String]) throws -> DistributedGroup.Backend? {
+        if let rank = environment["MLX_RANK"] {
+            if environment["NCCL_HOST_IP"] != nil, environment["MLX_WORLD_SIZE"] != nil { return .nccl }
+            guard let file = environment["MLX_HOSTFILE"] else { throw LaunchError.noHostfile }
+            guard let data = FileManager.default.contents(atPath: file),
+                let hosts = try? JSONDecoder().decode([[String]].self, from: data), !hosts.isEmpty,
+                hosts.allSatisfy({ !$0.isEmpty && $0.allSatisfy { $0.contains(":") } })
+            else { throw LaunchError.badHostfile(file) }
+            guard let number = Int(rank), hosts.indices.contains(number) else {
+                throw LaunchError.badRank(rank, processes: hosts.count)
+            }
+            return hosts.count > 1 ? .ring : nil
+        }
+        if let size = environment["OMPI_COMM_WORLD_SIZE"].flatMap(Int.init), size > 1 { return .mpi }
+        return nil
+    }
+}
+
+/// Why processes cannot be joined.
+public enum LaunchError: Error, LocalizedError, Equatable {
+    case unavailable(DistributedGroup.Backend)
+    case noHostfile
+    case badHostfile(String)
+    case badRank(String, processes: Int)
+
+    public var errorDescription: String? {
+        switch self {
+        case .unavailable(.mpi): "mpirun started this process, but Open MPI's library is not there: install openmpi-bin"
+        case .unavailable(let backend): "the launcher wants MLX's \(backend.rawValue) backend, which this MLX lacks"
+        case .noHostfile: "MLX_RANK is set, but MLX_HOSTFILE is not; it names a JSON list of every rank's addresses"
+        case .badHostfile(let file):
+            "MLX_HOSTFILE \(file) is not a JSON list of every rank's addresses, like [[\"10.0.0.1:5000\"], [\"10.0.0.2:5000\"]]"
+        case .badRank(let rank, let processes): "MLX_RANK is \(rank), but MLX_HOSTFILE names \(processes) processes, from 0"
+        }
+    }
+}
+
+extension ProcessGroup {
+    /// Sums of what the processes count.
+    func sum(_ totals: StepTotals) throws -> StepTotals {
+        guard let processes else { return totals }
+        let paths: [WritableKeyPath<StepTotals, Int>] = [\.samples, \.tokens, \.targets, \.transcripts, \.units, \.stops]
+        let sums = processes.allSum(MLXArray(paths.map { Int32(clamping: totals[keyPath: $0]) }, [paths.count]))
+        try checkedEval(sums)
+        var result = totals
+        for (path, sum) in zip(paths, sums.asArray(Int32.self)) { result[keyPath: path] = Int(sum) }
+        return result
+    }
+
+    /// Sums of what the processes find, each having divided by the totals of all.
+    func sum(_ losses: StepLosses, _ gradients: [String: MLXArray]) throws -> (StepLosses, [String: MLXArray]) {
+        guard let processes else { return (losses, gradients) }
+        let names = gradients.keys.sorted()
+        let parts = MLXArray([losses.total, losses.answer, losses.regulariser, losses.speech], [4])
+        var sums = try GradientReduction(processes).sum([parts] + names.compactMap { gradients[$0] })
+        let values = sums.removeFirst().asArray(Float.self)
+        return (
+            StepLosses(total: values[0], answer: values[1], regulariser: values[2], speech: values[3]),
+            Dictionary(uniqueKeysWithValues: zip(names, sums))
+        )
+    }
 }

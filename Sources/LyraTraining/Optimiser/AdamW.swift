@@ -2,8 +2,31 @@
 import Foundation
 import MLX
 
+/// What an optimiser has to keep: moments of every parameter, and how many updates they have seen.
+struct OptimizerState {
+    var first: [String: MLXArray] = [:]
+    var second: [String: MLXArray] = [:]
+    var updates = 0
+}
+
+/// Updates parameters by their gradients.
+protocol Optimizer {
+    /// One update in place.
+    ///
+    /// - Parameters:
+    ///   - scale: what gradients are multiplied with first (clipping).
+    ///   - rates: learning rate and weight decay of a parameter.
+    mutating func update(
+        _ parameters: inout [String: MLXArray], _ gradients: consuming [String: MLXArray], scale: Double,
+        rates: (String) -> (learningRate: Double, weightDecay: Double)) throws
+    /// For a checkpoint. All processes of a run ask together.
+    func state() throws -> OptimizerState
+    /// From a checkpoint.
+    mutating func restore(_ state: OptimizerState)
+}
+
 /// First and second moments of every parameter, and how many updates they have seen.
-struct AdamW {
+struct AdamW: Optimizer {
     var beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8
     private(set) var first: [String: MLXArray] = [:]
     private(set) var second: [String: MLXArray] = [:]
@@ -18,11 +41,6 @@ struct AdamW {
         Double(Kernel.sumOfSquares(gradients.sorted { $0.key < $1.key }.map(\.value)).item(Float.self)).squareRoot()
     }
 
-    /// One update in place.
-    ///
-    /// - Parameters:
-    ///   - scale: what gradients are multiplied with first (clipping).
-    ///   - rates: learning rate and weight decay of a parameter.
     mutating func update(
         _ parameters: inout [String: MLXArray], _ gradients: consuming [String: MLXArray], scale: Double,
         rates: (String) -> (learningRate: Double, weightDecay: Double)
@@ -47,8 +65,7 @@ struct AdamW {
         eval(new)
     }
 
-    /// State from a checkpoint.
-    mutating func restore(first: [String: MLXArray], second: [String: MLXArray], updates: Int) {
-        (self.first, self.second, self.updates) = (first, second, updates)
-    }
+    func state() -> OptimizerState { OptimizerState(first: first, second: second, updates: updates) }
+
+    mutating func restore(_ state: OptimizerState) { (first, second, updates) = (state.first, state.second, state.updates) }
 }

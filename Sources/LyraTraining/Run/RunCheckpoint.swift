@@ -36,7 +36,7 @@ struct RunCheckpoints {
     }
 
     /// Writes one and removes those before the last `kept`.
-    func save(_ state: RunState, weights: [String: MLXArray], optimizer: AdamW) throws {
+    func save(_ state: RunState, weights: [String: MLXArray], optimizer: OptimizerState) throws {
         let files = FileManager.default
         try files.createDirectory(atPath: folder, withIntermediateDirectories: true)
         for leftover in (try? files.contentsOfDirectory(atPath: folder)) ?? [] where leftover.hasPrefix(".partial-") {
@@ -59,7 +59,7 @@ struct RunCheckpoints {
     }
 
     /// The newest that can be read, or nil if there is none. One that cannot be read is passed over where an older one is there.
-    func load(into weights: inout [String: MLXArray], _ optimizer: inout AdamW) throws -> RunState? {
+    func load(into weights: inout [String: MLXArray], _ optimizer: inout any Optimizer) throws -> RunState? {
         var failure: (any Error)?
         for path in all.reversed() {
             do {
@@ -85,7 +85,9 @@ struct RunCheckpoints {
                 }
                 eval(Array(loaded.values) + Array(first.values) + Array(second.values))
                 weights = loaded
-                optimizer.restore(first: first, second: second, updates: moments.metadata["updates"].flatMap(Int.init) ?? state.step)
+                optimizer.restore(
+                    OptimizerState(
+                        first: first, second: second, updates: moments.metadata["updates"].flatMap(Int.init) ?? state.step))
                 return state
             } catch { failure = failure ?? error }
         }

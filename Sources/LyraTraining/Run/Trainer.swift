@@ -58,6 +58,10 @@ public final class Trainer {
         report: @escaping (TrainingEvent) -> Void = { _ in }
     ) async throws {
         try configuration.check()
+        guard configuration.batchSize % group.size == 0 else {
+            throw ConfigurationError.invalid(
+                key: "batchSize", value: "\(configuration.batchSize)", expected: "a multiple of the \(group.size) processes")
+        }
         self.configuration = configuration
         self.report = report
         self.group = group
@@ -79,14 +83,14 @@ public final class Trainer {
         reading.maximumTokens = configuration.maximumTokens
         reading.requiresUnits = configuration.lossWeights.speech != 0 && configuration.lossWeights.answer == 0
         encoder = try SampleEncoder(location, language, settings: reading)
-        var settings = BatchPlan.Settings(size: .samples(max(1, configuration.batchSize / group.size)))
+        var settings = BatchPlan.Settings(size: .samples(configuration.batchSize / group.size))
         (settings.seed, settings.groupsByLength) = (configuration.seed, configuration.groupsByLength)
         (settings.rank, settings.worldSize) = (group.rank, group.size)
         let lengths = try await SampleLengths.measure(data, encoder, cache: configuration.cache)
         plan = BatchPlan(data, lengths, settings)
         let all = plan.steps(epochs: configuration.epochs)
         totalSteps = min(configuration.maximumSteps ?? all, all)
-        step = TrainingStep(configuration, weights, steps: totalSteps)
+        step = TrainingStep(configuration, weights, steps: totalSteps, group)
         state.fingerprint = fingerprint()
         if resume, let found = try checkpoints.load(into: &weights.trainable, &step.optimizer) {
             guard found.fingerprint == state.fingerprint else {
@@ -159,7 +163,7 @@ public final class Trainer {
         let micro = try step.microBatches(batch.samples) { error in
             if case .badSample(let id, let reason) = error { skip(id, reason) } else { skip("?", error.localizedDescription) }
         }
-        let outcome = try step.update(micro, step: state.step, reduce: group.reducer)
+        let outcome = try step.update(micro, step: state.step)
         let loss = outcome.losses.total
         if let usual = state.usualLoss, loss > configuration.explosionFactor * max(abs(usual), 0.1) {
             throw TrainingError.exploding(
@@ -177,8 +181,9 @@ public final class Trainer {
     }
 
     private func save() throws {
+        let optimizer = try step.optimizer.state()
         guard group.isFirst else { return }
-        try checkpoints.save(state, weights: weights.trainable, optimizer: step.optimizer)
+        try checkpoints.save(state, weights: weights.trainable, optimizer: optimizer)
         report(.checkpoint(step: state.step, path: checkpoints.folder))
     }
 

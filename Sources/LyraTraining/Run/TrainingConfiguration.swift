@@ -97,6 +97,8 @@ public struct TrainingConfiguration: CheckedConfiguration, Equatable {
     public var seed: UInt64
     /// The original's generator is trained one token off from how it is used; for its checkpoints.
     public var compatible: Bool
+    /// Spreads the optimiser's state over the processes of a run, where there are several.
+    public var shardsOptimizer: Bool
 
     public var checkpointEvery: Int
     public var keepCheckpoints: Int
@@ -137,7 +139,7 @@ public struct TrainingConfiguration: CheckedConfiguration, Equatable {
         }
         (schedule, weightDecay, betas, epsilon, gradientClip) = (.cosine, 0, [0.9, 0.999], 1e-8, 1)
         (precision, gradientCheckpointing, tokensPerPass, maximumTokens) = (.bf16, true, 4_096, 25_000)
-        (groupsByLength, seed, compatible) = (true, 0, false)
+        (groupsByLength, seed, compatible, shardsOptimizer) = (true, 0, false, false)
         (checkpointEvery, keepCheckpoints, explosionFactor, releaseLayout) = (500, 2, 10, false)
     }
 
@@ -172,6 +174,7 @@ public struct TrainingConfiguration: CheckedConfiguration, Equatable {
         try read(.groupsByLength, &groupsByLength)
         try read(.seed, &seed)
         try read(.compatible, &compatible)
+        try read(.shardsOptimizer, &shardsOptimizer)
         try read(.checkpointEvery, &checkpointEvery)
         try read(.keepCheckpoints, &keepCheckpoints)
         validateEvery = try values.decodeIfPresent(Int.self, forKey: .validateEvery)
@@ -189,8 +192,8 @@ public struct TrainingConfiguration: CheckedConfiguration, Equatable {
     enum CodingKeys: String, CodingKey, CaseIterable {
         case stage, model, output, data, validation, trainable, adapter, lossWeights, extractor, batchSize, epochs, maximumSteps
         case learningRate, schedule, warmupRatio, weightDecay, betas, epsilon, gradientClip, precision, gradientCheckpointing
-        case tokensPerPass, maximumTokens, groupsByLength, seed, compatible, checkpointEvery, keepCheckpoints, validateEvery
-        case explosionFactor, cache, releaseLayout
+        case tokensPerPass, maximumTokens, groupsByLength, seed, compatible, shardsOptimizer, checkpointEvery, keepCheckpoints
+        case validateEvery, explosionFactor, cache, releaseLayout
         case regulariser = "lcmr"
     }
 

@@ -9,7 +9,8 @@ struct TrainingStep {
     let weights: TrainingWeights
     let builder: MicroBatchBuilder
     let pass: TrainingPass
-    var optimizer: AdamW
+    var optimizer: any Optimizer
+    private let group: ProcessGroup
     /// Steps of the whole run, for the schedule.
     let steps: Int
     private let groups: [String: ParameterGroup]
@@ -22,8 +23,10 @@ struct TrainingStep {
         var tokens = 0
     }
 
-    init(_ configuration: TrainingConfiguration, _ weights: TrainingWeights, steps: Int) {
-        (self.configuration, self.weights, self.steps) = (configuration, weights, steps)
+    init(
+        _ configuration: TrainingConfiguration, _ weights: TrainingWeights, steps: Int, _ group: ProcessGroup = ProcessGroup()
+    ) {
+        (self.configuration, self.weights, self.steps, self.group) = (configuration, weights, steps, group)
         builder = MicroBatchBuilder(weights)
         pass = TrainingPass(
             weights: weights, lossWeights: configuration.lossWeights, regulariserWeight: configuration.regulariser.weight,
@@ -31,7 +34,13 @@ struct TrainingStep {
             generatorLoss: SpeechGeneratorLoss(compatible: configuration.compatible), extractor: configuration.extractor,
             checkpointsLayers: configuration.gradientCheckpointing, towers: FrozenTowers(
                 cache: configuration.cache, salt: "\(configuration.model) \(configuration.precision.rawValue)"))
-        optimizer = AdamW(beta1: configuration.betas[0], beta2: configuration.betas[1], epsilon: configuration.epsilon)
+        let (beta1, beta2) = (configuration.betas[0], configuration.betas[1])
+        if let processes = group.processes, configuration.shardsOptimizer {
+            optimizer = ShardedAdamW(
+                processes, parameters: weights.trainable, beta1: beta1, beta2: beta2, epsilon: configuration.epsilon)
+        } else {
+            optimizer = AdamW(beta1: beta1, beta2: beta2, epsilon: configuration.epsilon)
+        }
         groups = Dictionary(
             uniqueKeysWithValues: weights.names.compactMap { name in configuration.trainable.group(of: name).map { (name, $0) } })
     }
@@ -64,18 +73,17 @@ struct TrainingStep {
         return configuration.schedule.factor(step: step, warmup: warmup, steps: steps)
     }
 
-    /// - Parameters:
-    ///   - step: counted from 0.
-    ///   - reduce: sums counts and gradients over all processes.
-    mutating func update(
-        _ batches: [MicroBatch], step: Int, reduce: (any GradientReducer)?
-    ) throws -> Outcome {
+    /// - Parameter step: counted from 0.
+    mutating func update(_ batches: [MicroBatch], step: Int) throws -> Outcome {
+        // All processes stop together, or those that go on would wait for the others.
         var totals = StepTotals(batches)
-        if let reduce { totals = reduce.sum(totals) }
+        totals.stops = Task.isCancelled ? 1 : 0
+        totals = try group.sum(totals)
+        if totals.stops > 0 { throw CancellationError() }
         let seed = configuration.seed &* 0x9E37_79B9_7F4A_7C15 &+ UInt64(step)
         var losses = StepLosses(), gradients: [String: MLXArray] = [:]
         for (number, batch) in batches.enumerated() {
-            try Task.checkCancellation()
+            if group.size == 1 { try Task.checkCancellation() }
             let (part, shares) = try pass.gradients(batch, of: totals, dropout: seed &+ UInt64(number) << 40)
             losses = losses + part
             if gradients.isEmpty { gradients = shares } else {
@@ -84,7 +92,7 @@ struct TrainingStep {
             }
         }
         if gradients.isEmpty { gradients = weights.trainable.mapValues { MLXArray.zeros($0.shape) } }
-        if let reduce { (losses, gradients) = reduce.sum(losses, gradients) }
+        (losses, gradients) = try group.sum(losses, gradients)
 
         let names = batches.flatMap { $0.samples.map(\.id) }
         guard losses.total.isFinite else { throw TrainingError.notFinite(what: "loss", step: step + 1, samples: names) }
@@ -94,7 +102,7 @@ struct TrainingStep {
         // As PyTorch's clip_grad_norm_.
         let scale = clip > 0 ? min(1, clip / (norm + 1e-6)) : 1
         let factor = scheduleFactor(step)
-        optimizer.update(&weights.trainable, gradients, scale: scale) { name in
+        try optimizer.update(&weights.trainable, gradients, scale: scale) { [groups, configuration] name in
             let group = groups[name]
             return (
                 factor * (group?.learningRate ?? configuration.learningRate), group?.weightDecay ?? configuration.weightDecay
@@ -102,7 +110,7 @@ struct TrainingStep {
         }
         return Outcome(
             losses: losses, gradientNorm: norm, learningRate: factor * configuration.learningRate,
-            samples: batches.reduce(0) { $0 + $1.samples.count }, tokens: batches.reduce(0) { $0 + $1.tokens })
+            samples: totals.samples, tokens: totals.tokens)
     }
 
     /// Losses and accuracy over samples, without an update.
@@ -117,10 +125,4 @@ struct TrainingStep {
         }
         return .init(losses: losses, accuracy: Double(correct) / Double(max(1, totals.targets)))
     }
-}
-
-/// Sums over the processes of a run.
-protocol GradientReducer {
-    func sum(_ totals: StepTotals) -> StepTotals
-    func sum(_ losses: StepLosses, _ gradients: [String: MLXArray]) -> (StepLosses, [String: MLXArray])
 }

@@ -18,16 +18,22 @@ public struct LossWeights: Sendable, Codable, Equatable {
     }
 }
 
-/// How much a whole step supervises, over all its micro-batches and processes: what sums are divided by.
-struct StepTotals {
+/// How much a whole step holds and supervises, over all its micro-batches and processes: what sums are divided by.
+struct StepTotals: Equatable {
+    var samples = 0
+    var tokens = 0
     var targets = 0
     var transcripts = 0
     /// Units of spoken answers.
     var units = 0
+    /// Processes that are to stop.
+    var stops = 0
 
     init() {}
     init(_ batches: [MicroBatch]) {
         for batch in batches {
+            samples += batch.samples.count
+            tokens += batch.tokens
             targets += batch.targets.count
             transcripts += batch.transcripts
             units += batch.spoken.reduce(0) { $0 + $1.units.count }
