@@ -66,7 +66,7 @@ import Testing
         configuration.precision = .f32
         var step = TrainingStep(configuration, run.weights, steps: expected["total_steps"].int ?? 0)
         for (i, wanted) in expected["steps"].list.enumerated() {
-            let outcome = try step.update([run.batch], step: i, reduce: nil)
+            let outcome = try step.update([run.batch], step: i)
             for (what, value, key) in [
                 ("loss", Double(outcome.losses.total), "loss"), ("lcmr", Double(outcome.losses.regulariser), "lcmr"),
                 ("gradient norm", outcome.gradientNorm, "grad_norm_before_clip"),
