@@ -13,11 +13,12 @@ FILTER ?=
 # Tests run one after another, since each uses all cores; threads that wait sleep soon, as the command line has them do.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench build clean bootstrap
+.PHONY: help demo test train-check bench build clean bootstrap
 
 help:
 	@echo 'make demo    ask a question about a picture by voice; the answer is printed and spoken (a minute or two at first)'
 	@echo 'make test    run all tests and print what agrees with the original, and how closely'
+	@echo 'make train-check  train tiny models by heart and through all stages (ten minutes)'
 	@echo 'make bench   measure every stage at the size of Lyra-Mini 3B (random weights; needs about 16 GiB of memory)'
 	@echo 'make build   build the command line tool: .build/release/lyra'
 	@echo 'make clean   remove what was built and written (keeps .deps/, which bootstrap fills)'
@@ -37,6 +38,10 @@ demo: build
 test: bootstrap
 	@$(SWIFT_ENV) && $(BUILD) --build-tests && export GOMP_SPINCOUNT=$${GOMP_SPINCOUNT:-5000} && \
 		swift test -c release --skip-build --disable-xctest --no-parallel $(if $(FILTER),--filter '$(FILTER)')
+
+train-check: bootstrap
+	@$(SWIFT_ENV) && $(BUILD) --build-tests && export GOMP_SPINCOUNT=$${GOMP_SPINCOUNT:-5000} LYRA_TRAIN_CHECK=1 && \
+		swift test -c release --skip-build --disable-xctest --no-parallel --filter MemorisationTests && scripts/train-stages
 
 bench: build
 	@$(SWIFT_ENV) && $(LYRA) bench --preset mini

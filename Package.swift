@@ -49,7 +49,7 @@ let package = Package(
         .testTarget(name: "LyraMediaTests", dependencies: ["LyraMedia"], swiftSettings: strict),
         .testTarget(name: "LyraTextTests", dependencies: ["LyraText"], swiftSettings: strict),
         .testTarget(name: "LyraModelTests", dependencies: ["LyraModel", "LyraMedia", "LyraText"], swiftSettings: strict),
-        .testTarget(name: "LyraCommandTests", dependencies: ["LyraCommand", "Lyra", "LyraMedia", "LyraModel"], swiftSettings: strict),
+        .testTarget(name: "LyraCommandTests", dependencies: ["LyraCommand", "Lyra", "LyraMedia", "LyraModel", "MLX"], swiftSettings: strict),
         .testTarget(
             name: "LyraTrainingTests",
             dependencies: ["LyraTraining", "Lyra", "LyraModel", "LyraMedia", "LyraText", "MLX"], swiftSettings: strict),

@@ -53,6 +53,8 @@ final class TrainingWeights {
     let visionConfiguration: VisionConfiguration?
     let whisperConfiguration: WhisperConfiguration?
     let imageProcessor: ImageProcessorConfiguration
+    /// What the speech encoder's windows are made with.
+    let logMel: LogMel?
     /// The adapter that is active, and its sizes.
     let adapter: ActiveAdapter?
     let computeType: DType
@@ -118,8 +120,10 @@ final class TrainingWeights {
                 _ = WhisperEncoder($0, settings, prefix: "")
             }
             whisperConfiguration = settings
+            logMel = LogMel(bins: settings.melBins, frames: settings.positions * 2)
         } else {
             whisperConfiguration = nil
+            logMel = nil
         }
         if let wanted {
             let (active, source) = try AdapterWeights.open(

@@ -215,6 +215,6 @@ public final class Trainer {
 
     /// Adapters, projectors and other weights that trained, where `lyra ask` finds them.
     private func writeResult() throws -> [String] {
-        try TrainingResult(configuration, weights).write()
+        try TrainingResult(configuration: configuration, weights: weights).write()
     }
 }

@@ -25,18 +25,21 @@ final class FrozenTowers {
         joined(
             try pictures.map { picture in
                 let shape = "\(picture.grid.time)x\(picture.grid.height)x\(picture.grid.width)"
-                return try result("vision \(shape)", picture.values) { tower(picture) }
+                return try result("vision \(shape)", picture.values.asArray(Float.self)[...]) { tower(picture) }
             })
     }
 
-    func frames(_ windows: [MLXArray], _ whisper: WhisperEncoder) throws -> MLXArray {
-        joined(try windows.map { window in try result("whisper", window) { whisper(window.expandedDimensions(axis: 0)) } })
+    func frames(_ windows: [ArraySlice<Float>], _ whisper: WhisperEncoder, _ logMel: LogMel) throws -> MLXArray {
+        joined(
+            try windows.map { window in
+                try result("whisper", window) { whisper(logMel(window).expandedDimensions(axis: 0)) }
+            })
     }
 
     private func joined(_ parts: [MLXArray]) -> MLXArray { parts.count == 1 ? parts[0] : concatenated(parts, axis: 0) }
 
-    private func result(_ kind: String, _ input: MLXArray, _ compute: () -> MLXArray) throws -> MLXArray {
-        let key = ContentHash.hex(of: input.asArray(Float.self), "\(kind) \(salt)")
+    private func result(_ kind: String, _ input: ArraySlice<Float>, _ compute: () -> MLXArray) throws -> MLXArray {
+        let key = ContentHash.hex(of: input, "\(kind) \(salt)")
         if let found = kept[key] { return found }
         let file = folder.map { URL(fileURLWithPath: "\($0)/\(key.prefix(2))/\(key).safetensors") }
         if let file, let stored = try? SafetensorsFile(file).array(named: "output") {
@@ -64,7 +67,7 @@ final class FrozenTowers {
 
 /// A name for contents: 128 bits, well mixed but not made against forgery.
 enum ContentHash {
-    static func hex(of values: [Float], _ text: String) -> String {
+    static func hex(of values: ArraySlice<Float>, _ text: String) -> String {
         var a: UInt64 = 0x9E37_79B9_7F4A_7C15, b: UInt64 = 0xD134_2543_DE82_EF95
         func mix(_ word: UInt64) {
             a = (a ^ word) &* 0xFF51_AFD7_ED55_8CCD

@@ -23,8 +23,8 @@ struct MicroBatch {
     var text: [Int32] = []
     /// Patches of all pictures and videos, in order.
     var pictures: [Patches] = []
-    /// Log-mel windows of all recordings, in order, each [bins, frames].
-    var windows: [MLXArray] = []
+    /// Windows of all recordings, in order: 16 kHz samples, as many as the encoder takes or fewer.
+    var windows: [ArraySlice<Float>] = []
     var speeches: [Speech] = []
     /// Row in [text; vision tokens; speech tokens] of every token of the packed sequence.
     var sources: [Int32] = []
@@ -47,7 +47,8 @@ struct MicroBatchBuilder {
     let configuration: LyraConfiguration
     let vision: VisionConfiguration?
     let imageProcessor: ImageProcessorConfiguration
-    let logMel: LogMel?
+    /// nil: the checkpoint cannot hear.
+    let windowSamples: Int?
     /// Speech tokens one window becomes.
     let tokensPerWindow: Int
 
@@ -55,7 +56,7 @@ struct MicroBatchBuilder {
         configuration = weights.configuration
         vision = weights.visionConfiguration
         imageProcessor = weights.imageProcessor
-        logMel = weights.whisperConfiguration.map { LogMel(bins: $0.melBins, frames: $0.positions * 2) }
+        windowSamples = weights.logMel?.windowSamples
         tokensPerWindow = (weights.whisperConfiguration?.positions ?? 0) / weights.configuration.speechStack
     }
 
@@ -114,9 +115,9 @@ struct MicroBatchBuilder {
     }
 
     private func windowCount(_ samples: [Float], _ id: String) throws -> Int {
-        guard let logMel else { throw TrainingError.badSample(id: id, reason: "has speech, but the checkpoint has no speech encoder") }
+        guard let windowSamples else { throw TrainingError.badSample(id: id, reason: "has speech, but the checkpoint has no speech encoder") }
         guard !samples.isEmpty else { throw TrainingError.badSample(id: id, reason: "its speech is empty") }
-        return (samples.count + logMel.windowSamples - 1) / logMel.windowSamples
+        return (samples.count + windowSamples - 1) / windowSamples
     }
 
     /// Lays out samples that ``tokenCount(_:)`` has accepted.
@@ -159,10 +160,10 @@ struct MicroBatchBuilder {
                     visionTokens += count
                 case .speech(let samples, let transcript):
                     let windows = try windowCount(samples, sample.id)
-                    guard let logMel else { break }
+                    guard let windowSamples else { break }
                     let first = batch.windows.count
                     for window in 0..<windows {
-                        batch.windows.append(logMel(samples[(window * logMel.windowSamples)...].prefix(logMel.windowSamples)))
+                        batch.windows.append(samples[(window * windowSamples)...].prefix(windowSamples))
                     }
                     count = windows * tokensPerWindow
                     positions.appendRun(count)

@@ -180,10 +180,10 @@ struct TrainingPass {
     }
 
     /// Encoder frames of all windows: [windows, frames, width].
-    private func frames(_ windows: [MLXArray], _ networks: TrainingNetworks) throws -> MLXArray {
-        guard let whisper = networks.whisper else { throw TrainingError.missingPart("the checkpoint has no speech encoder") }
-        guard weights.trains(.whisper) else { return try towers.frames(windows, whisper) }
-        return whisper(stacked(windows, axis: 0))
+    private func frames(_ windows: [ArraySlice<Float>], _ networks: TrainingNetworks) throws -> MLXArray {
+        guard let whisper = networks.whisper, let logMel = weights.logMel else { throw TrainingError.missingPart("the checkpoint has no speech encoder") }
+        guard weights.trains(.whisper) else { return try towers.frames(windows, whisper, logMel) }
+        return whisper(stacked(windows.map { logMel($0) }, axis: 0))
     }
 }
 
