@@ -150,8 +150,11 @@ public enum RandomCheckpoint {
 /// A checkpoint that cannot be written.
 public enum CheckpointWriteError: Error, LocalizedError, Equatable {
     case exists(String)
+    /// A torch archive holds 4 GiB at most here.
+    case tooLarge(String)
     public var errorDescription: String? {
         switch self {
+        case .tooLarge(let path): "\(path) would be larger than 4 GiB; write it as safetensors instead"
         case .exists(let path): "\(path) exists already; remove it or choose another folder"
         }
     }

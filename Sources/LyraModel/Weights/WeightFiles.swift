@@ -31,6 +31,7 @@ package enum WeightFiles {
 
     /// Writes tensors as a torch archive, in float32.
     package static func writeTorch(_ arrays: [String: MLXArray], to path: String) throws {
+        guard arrays.values.reduce(0, { $0 + 4 * $1.size }) < (4 << 30) - (1 << 20) else { throw CheckpointWriteError.tooLarge(path) }
         let tensors = arrays.sorted { $0.key < $1.key }.map { ($0.key, $0.value.shape, $0.value.asType(.float32).asArray(Float.self)) }
         try TorchArchiveWriter(tensors: tensors, outerKey: nil).data().write(to: URL(fileURLWithPath: path), options: .atomic)
     }

@@ -16,16 +16,8 @@ public final class DataFile: Sendable {
     /// - Throws: ``DataFileError``.
     public init(_ path: String) throws {
         self.path = path
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            throw DataFileError.unreadable(path: path, reason: String(cString: strerror(errno)))
-        }
+        let (descriptor, status) = try Self.open(path)
         self.descriptor = descriptor
-        var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            close(descriptor)
-            throw DataFileError.unreadable(path: path, reason: "it is not a regular file")
-        }
         fingerprint = "\(status.st_size):\(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec)"
         do {
             (isList, places) = try ItemPlaces.scan(descriptor, path)
@@ -36,6 +28,19 @@ public final class DataFile: Sendable {
     }
 
     deinit { close(descriptor) }
+
+    /// Opens a regular file. A pipe is refused before it is opened, which would wait for its other end.
+    static func open(_ path: String) throws -> (descriptor: Int32, status: stat) {
+        var status = stat()
+        func reason() -> String { String(cString: strerror(errno)) }
+        guard stat(path, &status) == 0 else { throw DataFileError.unreadable(path: path, reason: reason()) }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            throw DataFileError.unreadable(path: path, reason: "it is not a regular file")
+        }
+        let descriptor = Foundation.open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw DataFileError.unreadable(path: path, reason: reason()) }
+        return (descriptor, status)
+    }
 
     /// The item's text.
     /// - Throws: ``DataFileError`` if the file is gone or shorter than it was.

@@ -63,10 +63,7 @@ public final class UnitsFile: Sendable {
     /// - Throws: ``DataFileError``.
     public init(_ path: String) throws {
         self.path = path
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            throw DataFileError.unreadable(path: path, reason: String(cString: strerror(errno)))
-        }
+        let descriptor = try DataFile.open(path).descriptor
         self.descriptor = descriptor
         do {
             entries = try Self.scan(path)

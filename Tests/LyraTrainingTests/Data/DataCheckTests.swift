@@ -36,6 +36,24 @@ import Testing
         #expect(try JSONDecoder().decode(DataReport.self, from: JSONEncoder().encode(report)) == report)
     }
 
+    /// What docs/training-data.md shows can be used as it stands there.
+    @Test func theDocumentsExamplesWork() throws {
+        let text = try String(contentsOfFile: DataPack.root + "/docs/training-data.md", encoding: .utf8)
+        let blocks = text.components(separatedBy: "```json\n").dropFirst().compactMap { $0.components(separatedBy: "```").first }
+        let items = blocks.filter { $0.contains("conversations") }
+        #expect(items.count == 2 && blocks.count == 3)
+        let folder = try DataFolder()
+        let data = try TrainingData([
+            DataSource(
+                folder.write("items.json", "[\(items.joined(separator: ","))]"), mediaFolder: DataPack.root + "/examples/training")
+        ])
+        for index in items.indices { #expect(try data.sample(index, tinyEncoder()).media.count == index + 2) }
+        struct Run: Decodable { var data: [DataSource] }
+        let run = try JSONDecoder().decode(Run.self, from: Data(#require(blocks.last).utf8))
+        #expect(run.data.map(\.repeats) == [1, 2, 0.25])
+        #expect(run.data[0].imageFolder == "images" && run.data[1].mediaFolder == "extra")
+    }
+
     /// The data set that comes with the package is sound.
     @Test func theExamplesAreGood() async throws {
         let folder = DataPack.root + "/examples/training"

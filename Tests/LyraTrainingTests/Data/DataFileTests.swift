@@ -58,6 +58,9 @@ import Testing
         }
         #expect(throws: DataFileError.self) { try DataFile(folder.file("absent.json")) }
         #expect(throws: DataFileError.self) { try DataFile(folder.path) }
+        #expect(mkfifo(folder.file("pipe"), 0o600) == 0)
+        #expect(throws: DataFileError.self) { try DataFile(folder.file("pipe")) }
+        #expect(throws: DataFileError.self) { try UnitsFile(folder.file("pipe")) }
     }
 
     @Test func aFileThatBecomesShorter() throws {

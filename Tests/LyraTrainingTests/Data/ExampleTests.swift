@@ -27,6 +27,7 @@ import Testing
     @Test(arguments: [
         ("7", "not_json", "it is not an object"), ("null", "not_json", "it is not an object"), ("{\"id\":}", "wrong_key", "id: expected"),
         ("{\"x\":tru,\"conversations\":[]}", "not_json", "byte"),
+        ("{\"x\":" + String(repeating: "[", count: 5000) + String(repeating: "]", count: 5000) + ",\"conversations\":[]}", "not_json", "nested deeper"),
         (#"{"id":"a"}"#, "wrong_key", "conversations: it is missing"),
         (#"{"id":[1],"conversations":[]}"#, "wrong_key", "id: expected text or a number"),
         (#"{"id":1,"id":2,"conversations":[]}"#, "wrong_key", "id: it is there twice"),
