@@ -155,6 +155,11 @@ public enum Kernel {
         }
     }
 
+    /// Sets a share of the elements to zero, chosen by `seed` and their places, and divides the others by `1 - rate`.
+    public static func dropout(_ x: MLXArray, rate: Float, seed: UInt64) -> MLXArray {
+        .make { cmlx_kernel_dropout(x.handle, rate, seed, $0) }
+    }
+
     /// a + b of one shape; the types may differ, the result has the type of a unless given.
     public static func add(_ a: MLXArray, _ b: MLXArray, outputType: DType? = nil) -> MLXArray {
         .make { cmlx_kernel_add(a.handle, b.handle, (outputType ?? a.dtype).c, $0) }

@@ -50,6 +50,9 @@ int cmlx_kernel_conv1d(cmlx_array x, cmlx_array weight, cmlx_array bias, int str
 /// x [N, L, Cin], weight [Cin, Cout, k], optional bias [Cout] -> [N, (L - 1) stride - 2 padding + k, Cout].
 int cmlx_kernel_conv_transposed1d(cmlx_array x, cmlx_array weight, cmlx_array bias, int stride, int padding,
                                   cmlx_array *out);
+/// A share `rate` of the elements of x, 0 to below 1, becomes zero; the others are divided by 1 - rate. A seed always
+/// drops the same.
+int cmlx_kernel_dropout(cmlx_array x, float rate, uint64_t seed, cmlx_array *out);
 /// a + b of one shape.
 int cmlx_kernel_add(cmlx_array a, cmlx_array b, cmlx_dtype output, cmlx_array *out);
 /// Conversion between float32, bfloat16 and float16.

@@ -150,6 +150,13 @@ int cmlx_kernel_conv_transposed1d(cmlx_array x, cmlx_array weight, cmlx_array bi
     });
 }
 
+int cmlx_kernel_dropout(cmlx_array x, float rate, uint64_t seed, cmlx_array *out) {
+    return produce(out, [&] {
+        require(rate >= 0 && rate < 1, "dropout: a rate from 0 to below 1; got another for", {&x->value});
+        return dropout(x->value, rate, seed, stream());
+    });
+}
+
 int cmlx_kernel_add(cmlx_array a, cmlx_array b, cmlx_dtype output, cmlx_array *out) {
     return produce(out, [&] {
         const auto type = to_dtype(output);

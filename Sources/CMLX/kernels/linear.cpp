@@ -70,8 +70,7 @@ public:
                 const auto rows = flat(convert(x, weight.dtype(), s), k);
                 gradients.push_back(matmul(delta, rows, true, false, weight.dtype(), s));
             } else if (index == 2 && has_bias_) {
-                const auto wide = convert(flat(upstream, n), mx::float32, s);
-                gradients.push_back(convert(mx::sum(wide, 0, false, s), primal.dtype(), s));
+                gradients.push_back(convert(column_sums(flat(upstream, n), s), primal.dtype(), s));
             } else {
                 gradients.push_back(convert(cotangents[0], primal.dtype(), s));
             }
@@ -164,6 +163,9 @@ private:
 mx::array linear(const mx::array &x, const mx::array &weight, const std::optional<mx::array> &bias,
                  cmlx_activation activation, const std::optional<mx::array> &residual, mx::Dtype output, mx::Stream s) {
     if (!on_cpu(s)) return composed::linear(x, weight, bias, activation, residual, output, s);
+    // For gradients what an activation is applied to is kept, rather than multiplied again.
+    if (activation != CMLX_ACTIVATION_NONE && !residual && (x.is_tracer() || weight.is_tracer()))
+        return cmlx::activation(linear(x, weight, bias, CMLX_ACTIVATION_NONE, {}, output, s), activation, 0, s);
     auto shape = x.shape();
     shape.back() = weight.shape(0);
     std::vector<mx::array> inputs = {x, weight};

@@ -94,6 +94,7 @@ struct TrainBench {
 
     /// The table and the line of JSON.
     func run() async throws -> String {
+        Memory.keepFreed()  // as lyra train does
         var results: [Result] = []
         for measured in cases { results.append(try await measure(measured)) }
         let product = try await withSpinner("measuring matrix products") { Machine.matrixProduct(precision) }

@@ -103,6 +103,7 @@ struct TrainCommand: AsyncParsableCommand {
         if releaseLayout { configuration.releaseLayout = true }
         if compat { configuration.compatible = true }
 
+        Memory.keepFreed()
         // A step can take long, and its checkpoint longer.
         Interrupts.allow(seconds: 600, saying: "stopping after this step, with a checkpoint; Ctrl-C again to stop at once")
         try await train(configuration)

@@ -86,8 +86,5 @@ package struct Dropout {
         Dropout(rate: rate, seed: name.utf8.reduce(seed ^ 0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 })
     }
 
-    func callAsFunction(_ x: MLXArray) -> MLXArray {
-        let kept = MLXRandom.bernoulli(1 - rate, x.shape, key: MLXRandom.key(seed))
-        return x * (kept.asType(.float32) * (1 / (1 - rate))).asType(x.dtype)
-    }
+    func callAsFunction(_ x: MLXArray) -> MLXArray { Kernel.dropout(x, rate: rate, seed: seed) }
 }

@@ -37,7 +37,10 @@ public struct LogMel {
         let size = Self.transformSize, hop = Self.hop, half = size / 2
         // Reflection around both ends, as a centred STFT pads.
         var padded = [Float](repeating: 0, count: windowSamples + size)
-        for (i, value) in samples.enumerated() { padded[half + i] = value }
+        padded.withUnsafeMutableBufferPointer { buffer in
+            // Element by element, collections of unknown type are slow.
+            _ = UnsafeMutableBufferPointer(rebasing: buffer[half...]).initialize(from: samples)
+        }
         for i in 1...half {
             padded[half - i] = padded[half + i]
             padded[half + windowSamples - 1 + i] = padded[half + windowSamples - 1 - i]
