@@ -49,20 +49,55 @@ struct DataSynthesisCommand: AsyncParsableCommand {
     @Option(help: "Everything follows from it.")
     var seed: UInt64 = 0
 
-    @Option(help: ArgumentHelp("Pictures with written questions.", valueName: "n"))
+    @Option(help: ArgumentHelp("Pictures with written questions. Default: 20000.", valueName: "n"))
     var pictures: Int?
 
-    @Option(help: ArgumentHelp("Pictures with a spoken question.", valueName: "n"))
+    @Option(help: ArgumentHelp("Pictures with a spoken question. Default: 20000.", valueName: "n"))
     var spoken: Int?
 
-    @Option(help: ArgumentHelp("Sentences to be transcribed.", valueName: "n"))
+    @Option(help: ArgumentHelp("Sentences to be transcribed. Default: 20000.", valueName: "n"))
     var transcription: Int?
+
+    @Option(help: ArgumentHelp("Sums, small facts and commands, most of them spoken. Default: 10000.", valueName: "n"))
+    var knowledge: Int?
+
+    @Option(help: ArgumentHelp("Pictures talked about over several turns. Default: 5000.", valueName: "n"))
+    var dialogue: Int?
+
+    @Option(help: ArgumentHelp("Short videos with a question. Default: 5000.", valueName: "n"))
+    var video: Int?
+
+    @Option(help: ArgumentHelp("A few spoken sentences with a question. Default: 5000.", valueName: "n"))
+    var passages: Int?
+
+    @Option(help: ArgumentHelp("News and diaries of minutes, with seven questions each. Default: 200.", valueName: "n"))
+    var long: Int?
+
+    @Option(help: ArgumentHelp("Answers that are there as speech too. Default: 10000.", valueName: "n"))
+    var answers: Int?
+
+    @Option(help: ArgumentHelp("Sentences by the voice that answers. Default: 5000.", valueName: "n"))
+    var voice: Int?
+
+    @Option(help: ArgumentHelp("Digits by people; needs --real-speech. Default: 5000.", valueName: "n"))
+    var digits: Int?
 
     @Option(help: ArgumentHelp("Items of each file of validation and test.", valueName: "n"))
     var heldOut = 200
 
     @Option(help: ArgumentHelp("Written questions about each picture of training.", valueName: "n"))
     var questions = 4
+
+    @Option(help: ArgumentHelp("Longest recordings of training; the shortest take a minute.", valueName: "minutes"))
+    var longest = 10.0
+
+    @Option(help: ArgumentHelp("Multiplies all numbers of items that are not given.", valueName: "factor"))
+    var scale = 1.0
+
+    @Option(
+        help: ArgumentHelp(
+            "Folder with free-spoken-digits.tar.gz, or its files: digits by people, one of whom is kept for testing.", valueName: "dir"))
+    var realSpeech: String?
 
     @Option(help: "Format of the speech: flac (lossless) or opus (a fifth of the size).")
     var audio = SynthesisAudio.flac
@@ -74,13 +109,27 @@ struct DataSynthesisCommand: AsyncParsableCommand {
     var json = false
 
     private var counts: [(name: String, count: Int?)] {
-        [("pictures", pictures), ("spoken", spoken), ("transcription", transcription)]
+        [
+            ("pictures", pictures),
+            ("spoken", spoken),
+            ("transcription", transcription),
+            ("knowledge", knowledge),
+            ("dialogue", dialogue),
+            ("video", video),
+            ("passages", passages),
+            ("long", long),
+            ("answers", answers),
+            ("voice", voice),
+            ("digits", digits),
+        ]
     }
 
     func validate() throws {
         for (name, count) in counts + [("held-out", heldOut)] {
             if let count, !(0...10_000_000).contains(count) { throw ValidationError("--\(name) must be 0 to 10000000") }
         }
+        if !(1...600).contains(longest) { throw ValidationError("--longest must be 1 to 600 minutes") }
+        if !(0...1000).contains(scale) { throw ValidationError("--scale must be 0 to 1000") }
         if !(1...20).contains(questions) { throw ValidationError("--questions must be 1 to 20") }
         if let jobs, !(1...256).contains(jobs) { throw ValidationError("--jobs must be 1 to 256") }
     }
@@ -92,7 +141,11 @@ struct DataSynthesisCommand: AsyncParsableCommand {
         plan.audio = audio == .opus ? .opus : .flac
         plan.heldOut = heldOut
         plan.questionsPerPicture = questions
-        for (name, count) in counts { plan.counts[name] = count }
+        plan.longestMinutes = longest
+        plan.realSpeech = realSpeech
+        for file in SynthesisPlan.files { plan.counts[file.name] = Int((Double(file.count) * scale).rounded()) }
+        for (name, count) in counts { if let count { plan.counts[name] = count } }
+        if let realSpeech, !FileManager.default.fileExists(atPath: realSpeech) { throw MissingInput("no folder at \(realSpeech)") }
         let began = ContinuousClock.now
         let summary = try await DataSet.write(plan) { progress in
             let elapsed = (ContinuousClock.now - began) / .seconds(1)
@@ -110,12 +163,13 @@ struct DataSynthesisCommand: AsyncParsableCommand {
     }
 
     private struct Report: Encodable {
-        var items, kept, pictures, utterances, bytes: Int
+        var items, kept, pictures, videos, utterances, recordings, bytes: Int
         var seconds, soundSeconds: Double
         var files: [String: Int]
 
         init(_ summary: DataSet.Summary) {
-            (items, kept, pictures, utterances) = (summary.items, summary.kept, summary.pictures, summary.utterances)
+            (items, kept, pictures, videos) = (summary.items, summary.kept, summary.pictures, summary.videos)
+            (utterances, recordings) = (summary.utterances, summary.recordings)
             (bytes, seconds, soundSeconds) = (summary.bytes, summary.seconds, summary.soundSeconds)
             files = Dictionary(uniqueKeysWithValues: summary.files.map { ($0.path, $0.count) })
         }
@@ -123,8 +177,8 @@ struct DataSynthesisCommand: AsyncParsableCommand {
 
     private static func text(_ summary: DataSet.Summary) -> String {
         let rows = summary.files.map { [$0.path, "\($0.count)"] }
-        let made = "\(summary.items) items made, \(summary.kept) kept: \(summary.pictures) pictures, \(summary.utterances) utterances "
-            + "(\(ProgressLine.clock(summary.soundSeconds)) of sound), \(summary.bytes / 1_000_000) MB of media "
+        let made = "\(summary.items) items made, \(summary.kept) kept: \(summary.pictures) pictures, \(summary.videos) videos, "
+            + "\(summary.utterances) utterances (\(ProgressLine.clock(summary.soundSeconds)) of sound), \(summary.bytes / 1_000_000) MB of media "
             + "in \(ProgressLine.clock(summary.seconds))"
         return (Columns.lines([["file", "items"]] + rows, right: [1]) + [made]).joined(separator: "\n") + "\n"
     }

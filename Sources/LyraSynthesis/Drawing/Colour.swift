@@ -1,4 +1,5 @@
 // The colours of the small world.
+import LyraMedia
 
 /// A colour with a name. Every shade that a name is drawn in is clearly that colour.
 enum Colour: String, CaseIterable, Sendable {

@@ -3,67 +3,19 @@ import Foundation
 import LyraMedia
 import Synchronization
 
-/// What is to be generated.
-public struct SynthesisPlan: Sendable {
-    public var folder: String
-    public var splits: [Split]
-    public var seed: UInt64 = 0
-    public var jobs = 2
-    /// FLAC or Opus.
-    public var audio = AudioFormat.flac
-    /// Items of each file of training, by the file's name.
-    public var counts: [String: Int] = [:]
-    /// Items of each file of validation and test.
-    public var heldOut = 200
-    /// Questions about one picture in `pictures`.
-    public var questionsPerPicture = 4
-
-    public init(folder: String, splits: [Split]) { (self.folder, self.splits) = (folder, splits) }
-
-    /// Names of the files of training, with their usual counts.
-    public static let files: [(name: String, count: Int)] = [
-        ("pictures", 20_000), ("spoken", 20_000), ("transcription", 20_000),
-    ]
-
-    func files(of split: Split) -> [DataFile] {
-        switch split {
-        case .train:
-            let make: [String: @Sendable (inout Item) -> Void] = [
-                "pictures": Recipes.pictures(questions: questionsPerPicture), "spoken": Recipes.spokenPicture(.train),
-                "transcription": Recipes.transcription(.train),
-            ]
-            return Self.files.compactMap { file in
-                make[file.name].map { DataFile(name: file.name, count: counts[file.name] ?? file.count, make: $0) }
-            }
-        case .validation:
-            return [
-                DataFile(name: "pictures", count: heldOut, make: Recipes.pictures(questions: 1, ability: "picture_text")),
-                DataFile(name: "spoken", count: heldOut, make: Recipes.spokenPicture(.validation, ability: "picture_speech")),
-                DataFile(name: "transcription", count: heldOut, make: Recipes.transcription(.validation, ability: "transcription")),
-            ]
-        case .test:
-            return [
-                DataFile(name: "picture_text", count: heldOut, make: Recipes.pictures(questions: 1, ability: "picture_text")),
-                DataFile(name: "picture_speech_seen", count: heldOut, make: Recipes.spokenPicture(.train, ability: "picture_speech_seen")),
-                DataFile(
-                    name: "picture_speech_heldout", count: heldOut,
-                    make: Recipes.spokenPicture(.test, ability: "picture_speech_heldout")),
-                DataFile(name: "transcription", count: heldOut, make: Recipes.transcription(.test, ability: "transcription")),
-            ]
-        }
-    }
-}
-
 /// Data that cannot be generated here.
 public enum SynthesisError: Error, LocalizedError, Equatable {
     /// The folder holds data of another seed or format.
     case otherData(folder: String, holds: String, wanted: String)
     case cannotWrite(path: String, reason: String)
+    case noDigits(folder: String)
 
     public var errorDescription: String? {
         switch self {
         case .otherData(let folder, let holds, let wanted):
             "\(folder) holds data made with \(holds), not \(wanted); choose another folder, or the same settings to go on"
+        case .noDigits(let folder):
+            "\(folder) has no recordings of digits by several people (free-spoken-digits.tar.gz, or files like 7_jackson_12.wav)"
         case .cannotWrite(let path, let reason): "cannot write \(path): \(reason)"
         }
     }
@@ -81,13 +33,12 @@ public struct SynthesisProgress: Sendable {
 
 /// Generates data sets.
 public enum DataSet {
-    static let shardSize = 200
     /// Part of every folder's settings: a new version of the world is not mixed with an old one.
     static let version = 1
 
     /// What has been written.
     public struct Summary: Sendable {
-        public var items = 0, kept = 0, pictures = 0, utterances = 0
+        public var items = 0, kept = 0, pictures = 0, videos = 0, utterances = 0, recordings = 0
         public var seconds = 0.0
         public var soundSeconds = 0.0
         public var bytes = 0
@@ -99,7 +50,7 @@ public enum DataSet {
         var split: Split
         var file: DataFile
         var number: Int
-        var range: Range<Int> { number * shardSize..<min((number + 1) * shardSize, file.count) }
+        var range: Range<Int> { number * file.shardSize..<min((number + 1) * file.shardSize, file.count) }
     }
 
     /// Generates all that is not there yet. Shards are begun in order and written completely or not at all, so that a run that
@@ -109,12 +60,13 @@ public enum DataSet {
     ) async throws -> Summary {
         try SpeechSynthesiser.requireEngines()
         try prepare(plan)
+        let files = try Dictionary(uniqueKeysWithValues: plan.splits.map { ($0, try plan.files(of: $0)) })
         var shards: [Shard] = [], kept = 0
         for split in plan.splits {
-            for file in plan.files(of: split) where file.count > 0 {
-                for number in 0..<((file.count + shardSize - 1) / shardSize) {
+            for file in files[split] ?? [] {
+                for number in 0..<file.shardCount {
                     let shard = Shard(split: split, file: file, number: number)
-                    if ShardFiles(plan.folder, shard).isComplete { kept += shard.range.count } else { shards.append(shard) }
+                    if ShardFiles(plan.folder, split, file, number).isComplete { kept += shard.range.count } else { shards.append(shard) }
                 }
             }
         }
@@ -127,7 +79,7 @@ public enum DataSet {
                     try await onThread(queue) {
                         let synthesiser = try SpeechSynthesiser()
                         while let shard = queue.next(onProgress) {
-                            try ShardWriter(plan: plan, shard: shard, synthesiser: synthesiser).write {
+                            try ShardWriter(plan, shard, synthesiser).write {
                                 try queue.advance($0, onProgress)
                             }
                         }
@@ -139,7 +91,7 @@ public enum DataSet {
         var summary = queue.summary
         summary.kept = kept
         summary.seconds = (ContinuousClock.now - began) / .seconds(1)
-        for split in plan.splits { summary.files += try ShardFiles.join(plan, split) }
+        for split in plan.splits { summary.files += try ShardFiles.join(plan.folder, split, files[split] ?? []) }
         return summary
     }
 
@@ -208,7 +160,9 @@ private final class WorkQueue: Sendable {
         let progress = state.withLock { state -> SynthesisProgress? in
             state.summary.items += more.items
             state.summary.pictures += more.pictures
+            state.summary.videos += more.videos
             state.summary.utterances += more.utterances
+            state.summary.recordings += more.recordings
             state.summary.soundSeconds += more.soundSeconds
             state.summary.bytes += more.bytes
             if state.isCancelled { return nil }

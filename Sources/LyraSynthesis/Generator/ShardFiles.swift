@@ -1,26 +1,19 @@
 // A shard on disk, and how shards become data files.
 import Foundation
 
-/// Lines of one shard: `OUT/train/.shards/spoken-0012.jsonl`, and beside it its utterances. Written last, so that its being
-/// there says that the shard's media are.
+/// Lines of one shard: `OUT/train/.shards/spoken-0012-200.jsonl`, named by the shard's number and its items, and beside it its
+/// utterances. Written last, so that its being there says that the shard's media are.
 struct ShardFiles {
-    private let shard: DataSet.Shard
-    private let folder: String
+    private let folder, lines, utterances: String
 
-    init(_ folder: String, _ shard: DataSet.Shard) {
-        self.folder = "\(folder)/\(shard.split)/.shards"
-        self.shard = shard
+    init(_ folder: String, _ split: Split, _ file: DataFile, _ number: Int) {
+        self.folder = "\(folder)/\(split)/.shards"
+        let items = min(file.shardSize, file.count - number * file.shardSize)
+        let name = "\(file.name)-\(String(format: "%04d", number))-\(items).jsonl"
+        (lines, utterances) = ("\(self.folder)/\(name)", "\(self.folder)/speech-\(name)")
     }
 
-    private static func name(_ file: String, _ number: Int) -> String { "\(file)-\(String(format: "%04d", number)).jsonl" }
-    private var lines: String { "\(folder)/\(Self.name(shard.file.name, shard.number))" }
-    private var utterances: String { "\(folder)/speech-\(Self.name(shard.file.name, shard.number))" }
-
-    /// Whether the shard is there with as many items as it should have.
-    var isComplete: Bool {
-        guard let data = FileManager.default.contents(atPath: lines) else { return false }
-        return data.count { $0 == UInt8(ascii: "\n") } == shard.range.count
-    }
+    var isComplete: Bool { access(lines, F_OK) == 0 }
 
     func write(_ records: [Record], _ spoken: [Utterance]) throws {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -40,23 +33,25 @@ struct ShardFiles {
     }
 
     /// Writes a split's data files from its shards, and `speech.jsonl` from those of all files that have speech.
-    static func join(_ plan: SynthesisPlan, _ split: Split) throws -> [(path: String, count: Int)] {
-        let folder = "\(plan.folder)/\(split)"
+    /// - Returns: paths with numbers of lines.
+    static func join(_ folder: String, _ split: Split, _ files: [DataFile]) throws -> [(path: String, count: Int)] {
         var result: [(path: String, count: Int)] = []
         var speech = Data()
-        for file in plan.files(of: split) where file.count > 0 {
+        func write(_ data: Data, _ name: String) throws {
+            let path = "\(folder)/\(split)/\(name).jsonl"
+            try data.write(to: URL(fileURLWithPath: path), options: .atomic)
+            result.append((path, data.count { $0 == UInt8(ascii: "\n") }))
+        }
+        for file in files {
             var data = Data()
-            for number in 0..<((file.count + DataSet.shardSize - 1) / DataSet.shardSize) {
-                data += try Data(contentsOf: URL(fileURLWithPath: "\(folder)/.shards/\(name(file.name, number))"))
-                speech += FileManager.default.contents(atPath: "\(folder)/.shards/speech-\(name(file.name, number))") ?? Data()
+            for number in 0..<file.shardCount {
+                let shard = ShardFiles(folder, split, file, number)
+                data += try Data(contentsOf: URL(fileURLWithPath: shard.lines))
+                speech += FileManager.default.contents(atPath: shard.utterances) ?? Data()
             }
-            try data.write(to: URL(fileURLWithPath: "\(folder)/\(file.name).jsonl"), options: .atomic)
-            result.append(("\(folder)/\(file.name).jsonl", file.count))
+            try write(data, file.name)
         }
-        if !speech.isEmpty {
-            try speech.write(to: URL(fileURLWithPath: "\(folder)/speech.jsonl"), options: .atomic)
-            result.append(("\(folder)/speech.jsonl", speech.count { $0 == UInt8(ascii: "\n") }))
-        }
+        if !speech.isEmpty { try write(speech, "speech") }
         return result
     }
 }

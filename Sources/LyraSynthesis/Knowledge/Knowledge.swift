@@ -1,5 +1,6 @@
 // Questions that need no picture: sums, small facts, and commands. They are the same in all splits, since a fact that was
 // never learnt cannot be known; wordings and voices are held out.
+import LyraMedia
 
 enum Knowledge {
     static func question(_ split: Split, _ random: inout SeededRandom) -> Question {

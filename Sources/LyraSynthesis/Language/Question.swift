@@ -23,3 +23,13 @@ struct Question: Sendable, Equatable {
     static let notInRecording = "that is not in the recording"
     static let notInVideo = "that is not in the video"
 }
+
+extension Question {
+    /// The answer as it is spoken: numbers digit by digit.
+    var spokenAnswer: String {
+        guard answer.contains(where: \.isNumber) else { return answer }
+        return answer.split(separator: " ").map { word in
+            word.contains(where: \.isNumber) ? NumberWords.digits(String(word)) : String(word)
+        }.joined(separator: " ").capitalised + "."
+    }
+}

@@ -1,4 +1,5 @@
 // Sentences to be transcribed: grammatical ones, and words in any order, which no language model can guess.
+import LyraMedia
 
 enum Sentences {
     /// A sentence of the split, with capital and full stop.

@@ -1,4 +1,5 @@
 // Which of train, validation and test a thing belongs to.
+import LyraMedia
 
 /// A part of the small world. What a scene shows, how a question is put and whose voice it is belong to one split each, by
 /// their content and not by a draw: data sets of different seeds cannot mix either.

@@ -1,4 +1,5 @@
 // How questions are put: several wordings for each, some of which are for validation or test alone.
+import LyraMedia
 
 /// The ways of asking one thing. `{a}`, `{b}`, ... stand for what is filled in.
 struct Wording: Sendable {

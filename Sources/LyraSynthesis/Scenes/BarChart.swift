@@ -1,4 +1,5 @@
 // Bar charts with labels.
+import LyraMedia
 
 struct BarChart: Scene {
     struct Bar: Sendable {

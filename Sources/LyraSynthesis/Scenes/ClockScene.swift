@@ -1,5 +1,6 @@
 // Clock faces, and clocks with digits, at every fifth minute.
 import Foundation
+import LyraMedia
 
 struct ClockScene: Scene {
     /// 1 ... 12

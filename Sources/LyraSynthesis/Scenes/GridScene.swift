@@ -1,4 +1,5 @@
 // Grids of cells with letters and numbers at the edges, some holding a shape.
+import LyraMedia
 
 struct GridScene: Scene {
     let side: Int
@@ -18,7 +19,7 @@ struct GridScene: Scene {
     var content: String { "\(side): " + shapes.map { "\($0.name) \($0.place)" }.joined(separator: ", ") }
 
     /// "B two": column by letter, row by number from the top.
-    private func cell(_ place: Int) -> String {
+    func cell(_ place: Int) -> String {
         "\(["A", "B", "C", "D"][place % side]) \(NumberWords.text(place / side + 1))"
     }
 

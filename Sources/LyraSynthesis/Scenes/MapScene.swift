@@ -1,4 +1,5 @@
 // Small maps: blocks between streets, some with a place whose name is written on it; north is up.
+import LyraMedia
 
 struct MapScene: Scene {
     struct Site: Sendable, Equatable {

@@ -1,4 +1,5 @@
 // A menu: things and what they cost.
+import LyraMedia
 
 struct MenuScene: Scene {
     struct Row: Sendable {

@@ -1,4 +1,5 @@
 // Printed numbers: house numbers, plates, tickets.
+import LyraMedia
 
 struct NumberScene: Scene {
     /// One to four digits, read one by one.

@@ -1,4 +1,5 @@
 // Two large shapes, one in front of the other.
+import LyraMedia
 
 struct OverlapScene: Scene {
     let front, back: PlacedShape

@@ -1,5 +1,6 @@
 // Pie charts with a legend.
 import CCairo
+import LyraMedia
 
 struct PieChart: Scene {
     struct Slice: Sendable {

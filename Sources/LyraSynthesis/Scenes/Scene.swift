@@ -1,4 +1,5 @@
 // What a picture can show, and which scene comes when.
+import LyraMedia
 
 /// Something to be drawn and asked about.
 protocol Scene: Sendable {

@@ -1,4 +1,5 @@
 // Shapes on paper: up to nine, each in a place of a three by three pattern.
+import LyraMedia
 
 /// A shape in a scene.
 struct PlacedShape: Sendable, Equatable {

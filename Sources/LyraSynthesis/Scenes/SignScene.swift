@@ -1,5 +1,6 @@
 // Printed words: one or two, on signs.
 import CCairo
+import LyraMedia
 
 struct SignScene: Scene {
     struct Label: Sendable, Equatable {

@@ -1,4 +1,5 @@
 // The voices of the small world, and who may be heard when.
+import LyraMedia
 
 /// One synthetic voice.
 public struct Voice: Sendable, Hashable {
