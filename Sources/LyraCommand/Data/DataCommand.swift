@@ -6,7 +6,7 @@ import LyraTraining
 
 struct DataCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "data", abstract: "Look after training data.", subcommands: [DataCheckCommand.self])
+        commandName: "data", abstract: "Generate training data, and check it.", subcommands: [DataSynthesisCommand.self, DataTokenizerCommand.self, DataCheckCommand.self])
 }
 
 struct DataCheckCommand: AsyncParsableCommand {
