@@ -6,7 +6,7 @@ import LyraTraining
 
 struct DataCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "data", abstract: "Look after training data.", subcommands: [DataCheckCommand.self])
+        commandName: "data", abstract: "Look after training data.", subcommands: [DataCheckCommand.self, UnitsCommand.self, ListenCommand.self])
 }
 
 struct DataCheckCommand: AsyncParsableCommand {
