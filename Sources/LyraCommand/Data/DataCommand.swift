@@ -6,7 +6,10 @@ import LyraTraining
 
 struct DataCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "data", abstract: "Generate training data, and check it.", subcommands: [DataSynthesisCommand.self, DataTokenizerCommand.self, DataCheckCommand.self])
+        commandName: "data", abstract: "Generate training data, and look after it.",
+        subcommands: [
+            DataSynthesisCommand.self, DataTokenizerCommand.self, DataCheckCommand.self, UnitsCommand.self, ListenCommand.self,
+        ])
 }
 
 struct DataCheckCommand: AsyncParsableCommand {
