@@ -23,13 +23,7 @@ public struct MMEScore: Sendable {
 
     /// Score of each category, 0...200.
     public let categories: [String: Double]
-    public var total: Double { sum { _ in true } }
-    public var perceptionTotal: Double { sum(Self.perception.contains) }
-    public var cognitionTotal: Double { sum(Self.cognition.contains) }
-
-    private func sum(_ isWanted: (String) -> Bool) -> Double {
-        categories.sorted { $0.key < $1.key }.filter { isWanted($0.key) }.reduce(0) { $0 + $1.value }
-    }
+    public var total: Double { categories.sorted { $0.key < $1.key }.reduce(0) { $0 + $1.value } }
 
     public init(_ answers: [Answer]) {
         var pictures: [String: [String: [Bool]]] = [:]
