@@ -6,9 +6,9 @@ import LyraTraining
 
 struct DataCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "data", abstract: "Look after training data, and prepare it.",
+        commandName: "data", abstract: "Generate training data, prepare it, and look after it.",
         subcommands: [
-            DataCheckCommand.self,
+            DataSynthesisCommand.self, DataTokenizerCommand.self, DataCheckCommand.self, UnitsCommand.self, ListenCommand.self,
             DataLibriSpeechCommand.self, DataCommonVoiceCommand.self, DataNeedleCommand.self, DataSpeechFromTextCommand.self,
             DataLongSpeechCommand.self,
         ])
