@@ -16,6 +16,7 @@ let package = Package(
         .library(name: "LyraText", targets: ["LyraText"]),
         .library(name: "LyraModel", targets: ["LyraModel"]),
         .library(name: "LyraTraining", targets: ["LyraTraining"]),
+        .library(name: "LyraEvaluation", targets: ["LyraEvaluation"]),
         .library(name: "LyraSynthesis", targets: ["LyraSynthesis"]),
         .library(name: "MLX", targets: ["MLX"]),
         .executable(name: "lyra", targets: ["LyraCommand"]),
@@ -40,10 +41,11 @@ let package = Package(
         .target(name: "LyraSynthesis", dependencies: ["CCairo", "LyraMedia", "LyraText"], swiftSettings: strict),
         .target(
             name: "LyraTraining", dependencies: ["Lyra", "LyraModel", "LyraMedia", "LyraText", "MLX"], swiftSettings: strict),
+        .target(name: "LyraEvaluation", dependencies: ["Lyra", "LyraModel", "LyraMedia"], swiftSettings: strict),
         .executableTarget(
             name: "LyraCommand",
             dependencies: [
-                "Lyra", "LyraTraining", "LyraSynthesis", "LyraModel", "LyraMedia", "LyraText", "MLX",
+                "Lyra", "LyraTraining", "LyraEvaluation", "LyraSynthesis", "LyraModel", "LyraMedia", "LyraText", "MLX",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -56,6 +58,8 @@ let package = Package(
         .testTarget(
             name: "LyraTrainingTests",
             dependencies: ["LyraTraining", "Lyra", "LyraModel", "LyraMedia", "LyraText", "MLX"], swiftSettings: strict),
+        .testTarget(
+            name: "LyraEvaluationTests", dependencies: ["LyraEvaluation", "Lyra", "LyraModel", "LyraMedia"], swiftSettings: strict),
         .testTarget(
             name: "LyraSynthesisTests", dependencies: ["LyraSynthesis", "LyraMedia", "LyraText"], swiftSettings: strict),
         .testTarget(name: "LyraTests", dependencies: ["Lyra"], swiftSettings: strict),

@@ -6,9 +6,11 @@ import LyraTraining
 
 struct DataCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "data", abstract: "Generate training data, and look after it.",
+        commandName: "data", abstract: "Generate training data, prepare it, and look after it.",
         subcommands: [
             DataSynthesisCommand.self, DataTokenizerCommand.self, DataCheckCommand.self, UnitsCommand.self, ListenCommand.self,
+            DataLibriSpeechCommand.self, DataCommonVoiceCommand.self, DataNeedleCommand.self, DataSpeechFromTextCommand.self,
+            DataLongSpeechCommand.self,
         ])
 }
 
