@@ -77,6 +77,20 @@ public struct SystemConfiguration: Sendable {
     public var vocoder: VocoderConfiguration
     public var loraRank: Int
     public var loraAlpha: Float
+    /// As the tokenizer has them; written to the model's configurations.
+    public var endTokens: EndTokens {
+        didSet { language.endOfTextToken = endTokens.turn }
+    }
+
+    /// Ids of the tokens at which a reply ends.
+    public struct EndTokens: Sendable, Equatable {
+        /// `<|im_end|>`
+        public var turn: Int
+        /// `<|endoftext|>`
+        public var text: Int
+
+        public init(turn: Int, text: Int) { (self.turn, self.text) = (turn, text) }
+    }
 
     init(
         name: String, hidden: Int, intermediate: Int, layers: Int, heads: Int, kvHeads: Int, vocabulary: Int,
@@ -89,12 +103,13 @@ public struct SystemConfiguration: Sendable {
             vocabularySize: vocabulary, mropeSections: sections, tiesEmbeddings: tied,
             visionTower: "model_zoo/vision/\(name)_ViT", speechTower: "model_zoo/audio/\(name)_whisper",
             speechHiddenSize: whisper.width, projectorWidth: projectorWidth, generator: GeneratorConfiguration(layers: generator))
-        // Small vocabularies keep the special tokens right after the 256 bytes, where <|im_end|> is the third.
-        if vocabulary < 151_665 { language.endOfTextToken = 258 }
+        // Small vocabularies have a tokenizer of single bytes, with the control tokens after them.
+        endTokens = vocabulary < 151_665 ? EndTokens(turn: 258, text: 256) : EndTokens(turn: 151_645, text: 151_643)
         self.whisper = whisper
         self.vision = vision
         self.vocoder = vocoder
         loraRank = rank
         loraAlpha = alpha
+        language.endOfTextToken = endTokens.turn
     }
 }
