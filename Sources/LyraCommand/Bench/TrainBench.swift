@@ -96,8 +96,15 @@ struct TrainBench {
     func run() async throws -> String {
         Memory.keepFreed()  // as lyra train does
         var results: [Result] = []
-        for measured in cases { results.append(try await measure(measured)) }
-        let product = try await withSpinner("measuring matrix products") { Machine.matrixProduct(precision) }
+        // On a busy machine the best of several moments is nearest to what it can do.
+        func measureProduct() async throws -> Double {
+            try await withSpinner("measuring matrix products") { Machine.matrixProduct(precision) }
+        }
+        var product = try await measureProduct()
+        for measured in cases {
+            results.append(try await measure(measured))
+            product = max(product, try await measureProduct())
+        }
         return text(results, product) + "\n" + (try json(results, product)) + "\n"
     }
 
