@@ -63,7 +63,7 @@ public struct SynthesisPlan: Sendable {
                 return DataFile(
                     name, count, shardSize: 1,
                     Recipes.long(.train, minutes: 1...max(1, longestMinutes), needles: 4, others: true))
-            case "answers": return DataFile(name, count, Recipes.answers())
+            case "answers": return DataFile(name, count, answersFile: "answer_speech", Recipes.answers())
             case "voice": return DataFile(name, count, Recipes.voice)
             default: return digits.map { DataFile(name, count, $0.recipe()) }
             }
@@ -84,7 +84,7 @@ public struct SynthesisPlan: Sendable {
             DataFile(
                 "long", heldOut == 0 ? 0 : few, shardSize: 1,
                 Recipes.long(.validation, minutes: 2...5, needles: 4, others: true, ability: "needle")),
-            DataFile("answers", heldOut, Recipes.answers(ability: "spoken_answer")),
+            DataFile("answers", heldOut, answersFile: "answer_speech", Recipes.answers(ability: "spoken_answer")),
         ] + (digits.map { [DataFile("digits", heldOut, $0.recipe(ability: "digits"))] } ?? [])
     }
 
@@ -110,7 +110,7 @@ public struct SynthesisPlan: Sendable {
             DataFile("absent_picture", heldOut, Recipes.absent(ability: "absent_picture")),
             DataFile("absent_recording", heldOut, shardSize: 50, Recipes.passage(.test, ability: "absent_recording", absent: 0.5)),
             DataFile("passages", heldOut, shardSize: 50, Recipes.passage(.test, ability: "passages", absent: 0)),
-            DataFile("spoken_answer", heldOut, Recipes.answers(ability: "spoken_answer")),
+            DataFile("spoken_answer", heldOut, answersFile: "answer_speech", Recipes.answers(ability: "spoken_answer")),
             needle(5), needle(30), needle(120),
             DataFile(
                 "long", heldOut == 0 ? 0 : max(1, heldOut / 10), shardSize: 1,
