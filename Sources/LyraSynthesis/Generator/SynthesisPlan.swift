@@ -20,6 +20,9 @@ public struct SynthesisPlan: Sendable {
     /// Folder with recordings of digits by people.
     public var realSpeech: String?
 
+    /// Files to be made, by name; nil: all.
+    public var only: Set<String>?
+
     public init(folder: String, splits: [Split]) { (self.folder, self.splits) = (folder, splits) }
 
     /// Files of training, with their usual numbers of items.
@@ -37,15 +40,18 @@ public struct SynthesisPlan: Sendable {
         ("digits", 5_000, "Digits by people, where --real-speech is given."),
     ]
 
-    /// - Throws: if there are no recordings of people where they should be.
-    func files(of split: Split) throws -> [DataFile] {
+    /// - Throws: ``SynthesisError`` if there are no recordings of people where they should be, or no file of a wanted name.
+    func files() throws -> [(split: Split, files: [DataFile])] {
         let digits = try realSpeech.map { try SpokenDigits(folder: $0, scratch: folder + "/.real") }
-        let files = switch split {
-        case .train: trainingFiles(digits)
-        case .validation: validationFiles(digits)
-        case .test: testFiles(digits)
+        let all = splits.map { split in
+            switch split {
+            case .train: (split, trainingFiles(digits))
+            case .validation: (split, validationFiles(digits))
+            case .test: (split, testFiles(digits))
+            }
         }
-        return files.filter { $0.count > 0 }
+        if let unknown = only?.subtracting(all.flatMap { $1.map(\.name) }).min() { throw SynthesisError.noSuchFile(unknown) }
+        return all.map { split, files in (split, files.filter { $0.count > 0 && only?.contains($0.name) ?? true }) }
     }
 
     private func trainingFiles(_ digits: SpokenDigits?) -> [DataFile] {
