@@ -66,10 +66,13 @@ package struct DecoderLayer {
     func callAsFunction(
         _ x: MLXArray, _ rotation: (cosine: MLXArray, sine: MLXArray), cache: inout KVCache, adapter: Adapter? = nil
     ) -> MLXArray {
-        self(x, rotation, adapter: adapter) { q, k, v in
-            let (keys, values) = cache.append(k, v)
-            return Kernel.attention(q, keys, values, scale: scale, causal: true)
-        }
+        self(x, rotation, adapter: adapter) { q, k, v in attend(q, k, v, cache: &cache) }
+    }
+
+    /// What queries gather from all that the cache holds, the new keys and values included.
+    func attend(_ q: MLXArray, _ k: MLXArray, _ v: MLXArray, cache: inout KVCache) -> MLXArray {
+        let (keys, values) = cache.append(k, v)
+        return Kernel.attention(q, keys, values, scale: scale, causal: true)
     }
 
     /// What scores are multiplied with.
