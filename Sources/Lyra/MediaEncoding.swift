@@ -119,6 +119,7 @@ final class MediaEncoder {
         let expected = duration.map { max(1, ($0 / windowSeconds).rounded(.up)) }
         var tokens: [MLXArray] = [], facts = MediumFacts(digest: ""), knownWindows = 0
         var single: MLXArray?
+        cache?.beginRecording()
         while let window = try timed(.media, { try windows.next() }) {
             try report(.speechEncoder, min(1, Double(window.index) / (expected ?? .infinity)))
             let began = clock.now

@@ -52,6 +52,8 @@ public struct ReplyOptions: Sendable {
     public var choosesAnew = false
     /// Whether tokens that repeat earlier ones are guessed and verified several at a time; the reply stays the same.
     public var guessesAhead = true
+    /// What the reply is likely to repeat in large part, such as a text to be corrected: guesses are taken from it too.
+    public var prediction: String?
     /// Which adapter is active.
     public var adapter = AdapterChoice.automatic
     /// Most frames taken from a video.

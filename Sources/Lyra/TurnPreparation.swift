@@ -11,8 +11,9 @@ extension TurnRun {
         try await read(parts, system: system, &state, on: lyra)
         options.trace?.record("input_ids", state.ids)
         try await prefill(&state, on: lyra)
-        // A cut-off reply can leave nothing to look up; guesses need more than one token at a time to be of use.
-        if options.guessesAhead, options.maximumTokens > 2 { guesses = Guesses(state.ids) }
+        if options.guessesAhead {
+            guesses = Guesses(state.ids, prediction: options.prediction.map { lyra.tokenizer.encode($0, allowSpecial: false) } ?? [])
+        }
         if options.speaks { voice = try Voice(model, trace: options.trace) }
     }
 

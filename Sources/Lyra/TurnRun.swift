@@ -143,8 +143,12 @@ struct Guesses {
     private var ahead: ArraySlice<(token: Int32, hidden: MLXArray, logits: MLXArray)> = []
     private var guessed = 0
 
-    /// `ids`: the conversation so far.
-    init(_ ids: [Int32]) { lookup = PromptLookup(ids) }
+    /// - Parameters:
+    ///   - ids: the conversation so far.
+    ///   - prediction: what may follow it.
+    init(_ ids: [Int32], prediction: [Int32]) {
+        lookup = PromptLookup(prediction.isEmpty ? ids : ids.suffix(3) + prediction + [PromptLookup.end] + ids)
+    }
 
     /// What follows the token, if it is the one that was guessed.
     mutating func take(_ token: Int32) -> (hidden: MLXArray, logits: MLXArray)? {

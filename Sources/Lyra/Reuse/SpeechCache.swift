@@ -19,6 +19,8 @@ final class SpeechCache {
     private let encoder: String
     /// Bytes of all windows in the folder, as far as known.
     private var bytes: Int
+    /// When the recording at hand was begun. Its windows do not drive each other out.
+    private var began = Date()
     private static let ending = ".window"
 
     /// - Parameters:
@@ -39,6 +41,9 @@ final class SpeechCache {
         bytes = Self.windows(folder).reduce(0) { $0 + $1.size }
         removeLeftovers()
     }
+
+    /// A recording begins.
+    func beginRecording() { began = Date() }
 
     private func path(_ window: String) -> String {
         var digest = SHA256()
@@ -61,7 +66,7 @@ final class SpeechCache {
         let path = path(window), size = frames.nbytes + 512
         guard size <= limit else { return }
         let old = Self.size(path) ?? 0
-        makeRoom(size - old)
+        guard makeRoom(size - old) else { return }
         let metadata = ["sha256": frames.withUnsafeBytes { Self.checksum($0) }, "window": window]
         guard (try? SafetensorsWriter.save(["frames": frames], metadata: metadata, to: URL(fileURLWithPath: path))) != nil else { return }
         bytes += (Self.size(path) ?? 0) - old
@@ -73,15 +78,17 @@ final class SpeechCache {
         return digest.hex()
     }
 
-    private func makeRoom(_ size: Int) {
-        guard bytes + size > limit else { return }
+    /// Whether there is room, or could be made.
+    private func makeRoom(_ size: Int) -> Bool {
+        guard bytes + size > limit else { return true }
         // Others may have written and removed files too.
         let all = Self.windows(folder).sorted { $0.used < $1.used }
         bytes = all.reduce(0) { $0 + $1.size }
-        for window in all where bytes + size > limit {
+        for window in all where bytes + size > limit && window.used < began {
             unlink("\(folder)/\(window.name)")
             bytes -= window.size
         }
+        return bytes + size <= limit
     }
 
     /// Files that a process left unfinished.

@@ -12,6 +12,8 @@ public struct PromptLookup: Sendable {
     private var length = 3
     /// Tokens to wait after a guess that was wrong from the start.
     private var pause = 0, patience = 1
+    /// Stands between texts that do not follow each other; like markers of media it is never guessed.
+    public static let end: Int32 = -1
     /// Most tokens guessed at a time.
     public static let longest = 12
 
@@ -37,7 +39,6 @@ public struct PromptLookup: Sendable {
     public func guess(limit: Int = longest) -> [Int32] {
         guard pause == 0, limit > 0, let newest, let start = followers[newest.key] else { return [] }
         let found = tokens[start..<min(tokens.count, start + min(length, limit))]
-        // Markers of media are no tokens.
         return Array(found.prefix { $0 >= 0 })
     }
 
