@@ -147,7 +147,7 @@ struct Guesses {
     ///   - ids: the conversation so far.
     ///   - prediction: what may follow it.
     init(_ ids: [Int32], prediction: [Int32]) {
-        lookup = PromptLookup(prediction.isEmpty ? ids : ids.suffix(3) + prediction + [PromptLookup.end] + ids)
+        lookup = PromptLookup(prediction.isEmpty ? ids : Array(ids.suffix(3)) + prediction + [PromptLookup.end] + ids)
     }
 
     /// What follows the token, if it is the one that was guessed.

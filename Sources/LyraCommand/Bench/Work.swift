@@ -38,11 +38,4 @@ enum Work {
         let layer = 4 * n * d * d + 4 * n * d * k + 2 * n * n * d + 6 * n * d * f
         return Double(c.layers) * layer + 2 * d * Double(c.vocabularySize)
     }
-
-    /// Weights that every new token reads: all layers and the head (tied or not, it is read once), in the compute type.
-    static func weightBytesPerToken(_ c: LyraConfiguration, _ precision: Precision) -> Double {
-        let d = Double(c.hiddenSize), k = Double(c.keyValueHeads * c.headDimension)
-        let layer = 2 * d * d + 2 * d * k + 3 * d * Double(c.intermediateSize)
-        return (Double(c.layers) * layer + d * Double(c.vocabularySize)) * (precision == .bf16 ? 2 : 4)
-    }
 }

@@ -5,8 +5,7 @@ import MLX
 /// The causal language model.
 public struct Decoder {
     public let configuration: LyraConfiguration
-    /// [vocabulary, hidden]
-    public let embedding: MLXArray
+    public let embedding: Embedding
     var layers: [DecoderLayer]
     let norm: RMSNorm
     let head: Linear
@@ -20,12 +19,12 @@ public struct Decoder {
         self.configuration = configuration
         let hidden = configuration.hiddenSize
         let shape = DecoderLayerShape(configuration)
-        embedding = parameters.matrix("model.embed_tokens.weight", [configuration.vocabularySize, hidden])
+        embedding = Embedding(parameters, "model.embed_tokens", count: configuration.vocabularySize, width: hidden)
         layers = (0..<configuration.layers).map { DecoderLayer(parameters, "model.layers.\($0)", shape) }
         norm = RMSNorm(parameters, "model.norm", hidden, epsilon: configuration.rmsNormEpsilon)
         head =
             configuration.tiesEmbeddings
-            ? Linear(sharing: embedding, in: hidden, out: configuration.vocabularySize)
+            ? Linear(parameters, sharing: embedding.weight, in: hidden, out: configuration.vocabularySize)
             : Linear(parameters, "lm_head", in: hidden, out: configuration.vocabularySize, bias: false)
         rotary = RotaryTable(
             headDimension: configuration.headDimension, theta: configuration.ropeTheta, sections: configuration.mropeSections)
@@ -42,13 +41,13 @@ public struct Decoder {
     public func newState() -> DecoderState { DecoderState(layers: layers.count, format: cacheFormat) }
 
     /// ids -> [n, hidden] float32.
-    public func embed(_ ids: [Int32]) -> MLXArray {
-        guard !ids.isEmpty else { return MLXArray.zeros([0, configuration.hiddenSize]) }
-        return embedding[MLXArray(ids, [ids.count])].asType(.float32)
-    }
+    public func embed(_ ids: [Int32]) -> MLXArray { embedding(ids) }
 
     /// Hidden states -> logits, float32: [..., vocabulary].
     public func logits(_ hidden: MLXArray) -> MLXArray { head(hidden, outputType: .float32) }
+
+    /// Bytes of weights that every new token reads: the matrices of all layers, and the head.
+    public var weightBytes: Int { layers.reduce(head.nbytes) { $0 + $1.weightBytes } }
 
     /// A run of tokens to go through the model.
     public struct Input {

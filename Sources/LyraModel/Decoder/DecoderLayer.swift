@@ -46,6 +46,9 @@ package struct DecoderLayer {
         }
     }
 
+    /// Bytes that one pass reads of its matrices.
+    var weightBytes: Int { [query, key, value, output, gate, up, down].reduce(0) { $0 + $1.nbytes } }
+
     private func heads(_ x: MLXArray, _ count: Int) -> MLXArray {
         x.reshaped([x.dim(0), x.dim(1), count, shape.headDimension])
     }

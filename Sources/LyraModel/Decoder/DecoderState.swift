@@ -74,6 +74,8 @@ public struct DecoderState {
 
     /// Tokens each layer's cache holds.
     public var lengths: [Int] { caches.map(\.length) }
+    /// Bytes of keys and values, which every new token reads.
+    public var filledBytes: Int { caches.reduce(0) { $0 + $1.filledBytes } }
     /// Bytes it takes.
     public var bytes: Int { caches.reduce(leading?.hidden.nbytes ?? 0) { $0 + $1.bytes } }
 }

@@ -24,6 +24,8 @@ public struct KVCache {
     public var values: MLXArray? { valueBuffer.map { $0[0..., ..<length] } }
     /// What is to be computed to have the cache up to date.
     var arrays: [MLXArray] { [keyBuffer, valueBuffer].compactMap { $0 } }
+    /// Bytes of the rows that are filled.
+    var filledBytes: Int { arrays.reduce(0) { $0 + $1.nbytes / max(1, $1.dim(1)) * length } }
     /// Bytes both buffers take.
     public var bytes: Int { (keyBuffer?.nbytes ?? 0) + (valueBuffer?.nbytes ?? 0) }
 
