@@ -39,7 +39,7 @@ public struct WhisperEncoder {
     }
 
     /// The same before the final norm, float32; `inspect` sees every stage.
-    func states(_ mel: MLXArray, inspect: (String, MLXArray) -> Void = { _, _ in }) -> MLXArray {
+    package func states(_ mel: MLXArray, inspect: (String, MLXArray) -> Void = { _, _ in }) -> MLXArray {
         let frames = Kernel.convert(mel.transposed(0, 2, 1), to: computeType)  // [windows, frames, bins]
         var x = Kernel.conv1d(
             frames, weight: convolution1.weight, bias: convolution1.bias, stride: 1, padding: 1, dilation: 1, activation: .gelu)
