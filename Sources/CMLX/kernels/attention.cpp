@@ -3,7 +3,6 @@
 #include "attention.hpp"
 #include <algorithm>
 #include <cmath>
-#include <memory>
 #include "attention_backward.hpp"
 #include "attention_rows.hpp"
 #include "composed.hpp"
@@ -154,15 +153,19 @@ void forward_rows(const AttentionSequence &sequence, const mx::array &q, const m
     const AttentionShape &shape = sequence.shape;
     const int64_t split = attention_row_split(shape), splits = (shape.keys + split - 1) / split;
     const int64_t rows = shape.rows(), heads = shape.kv_heads, size = rows * (shape.width + 2);
-    const std::unique_ptr<float[]> memory(new float[size_t(splits * heads * size)]);
+    thread_local std::vector<float> memory;  // kept: fresh pages cost more than the work of a token
+    memory.resize(std::max(memory.size(), size_t(splits * heads * size)));
     std::vector<AttentionPart> parts;  // [head][split]
-    for (float *p = memory.get(); p < memory.get() + splits * heads * size; p += size)
+    for (float *p = memory.data(); p < memory.data() + splits * heads * size; p += size)
         parts.push_back({p, p + rows * shape.width, p + rows * (shape.width + 1)});
-    parallel_tasks(size_t(splits), [&](size_t task, int) {
-        std::vector<AttentionPart> mine;
-        for (int64_t head = 0; head < heads; head++) mine.push_back(parts[head * splits + int64_t(task)]);
-        const int64_t begin = int64_t(task) * split;
-        attention_rows(sequence, q, k, v, begin, std::min(shape.keys, begin + split), mine.data());
+    // Several splits in a row, for each fetches the next one's keys.
+    const int64_t run = std::max<int64_t>(1, splits / (4 * max_threads()));
+    parallel_tasks(size_t((splits + run - 1) / run), [&](size_t task, int) {
+        std::vector<AttentionPart> mine(size_t(heads), parts[0]);
+        for (int64_t i = int64_t(task) * run; i < std::min(splits, (int64_t(task) + 1) * run); i++) {
+            for (int64_t head = 0; head < heads; head++) mine[size_t(head)] = parts[size_t(head * splits + i)];
+            attention_rows(sequence, q, k, v, i * split, std::min(shape.keys, (i + 1) * split), mine.data());
+        }
     });
     const auto join = [&](size_t head, int) {
         simd::dispatch([&](auto) ALWAYS_INLINE {

@@ -17,6 +17,10 @@ constexpr int64_t tile = 64;       // keys between updates of the running maximu
 constexpr int64_t most_rows = 48;  // beyond, repacking keys for all rows pays off
 constexpr int64_t widest = 256;
 
+/// Elements of a line of the cache.
+template <class T>
+constexpr int64_t line = 64 / int64_t(sizeof(T));
+
 /// 16 units (single floats or pairs of bfloat16) of a row of keys.
 template <class M, class T>
 ALWAYS_INLINE inline u32 units_at(const T *row, int64_t unit) {
@@ -34,23 +38,28 @@ ALWAYS_INLINE inline void multiply_add(f32 &sum, const u32 &a, const u32 &b) {
         sum = sum + __builtin_bit_cast(f32, a) * __builtin_bit_cast(f32, b);
 }
 
-/// scores[r][0 ..< 64] of R rows of queries with `count` keys, rows of T `stride` apart.
+/// scores[r][0 ..< 64] of R rows of queries with `count` keys, rows of T `stride` apart. Meanwhile the next tile's keys are
+/// fetched, and `fetched` of its values' rows' elements: memory is to be as busy here as while values are gathered.
 template <class M, int R, class T>
 ALWAYS_INLINE inline void score(const uint32_t *queries, int64_t units, const T *keys, int64_t stride, int64_t count,
-                                float *scores) {
-    constexpr int together = R <= 3 ? 4 : 2;  // keys that share a load of the queries
-    constexpr int64_t ahead = 16;             // keys to fetch before they are used
+                                const T *values, int64_t value_stride, int64_t fetched, float *scores) {
+    constexpr int together = 4;  // keys that share a load of the queries
     for (int64_t j = 0; j < count; j += width) {
-        f32 sums[R][width] = {};
+        f32 quarters[R][width / together];  // the sums of four keys each
         for (int i = 0; i < width; i += together) {
             const T *rows[together];
             f32 acc[R][together] = {};
-            for (int t = 0; t < together; t++) rows[t] = keys + std::min(j + i + t, count - 1) * stride;
+            for (int t = 0; t < together; t++) {
+                const int64_t key = std::min(j + i + t, count - 1);
+                rows[t] = keys + key * stride;
+                for (int64_t d = 0; d < fetched; d += line<T>)
+                    __builtin_prefetch(values + (key + tile) * value_stride + d, 0, 2);
+            }
             for (int64_t u = 0; u < units; u += width) {
                 u32 right[together];
                 for (int t = 0; t < together; t++) {
                     right[t] = units_at<M>(rows[t], u);
-                    __builtin_prefetch(rows[t] + ahead * stride + u * M::step, 0, 2);
+                    __builtin_prefetch(rows[t] + tile * stride + u * M::step, 0, 2);
                 }
                 for (int r = 0; r < R; r++) {
                     const u32 left = simd::load_bits<u32>(queries + r * units + u);
@@ -58,9 +67,15 @@ ALWAYS_INLINE inline void score(const uint32_t *queries, int64_t units, const T 
                 }
             }
             for (int r = 0; r < R; r++)
-                for (int t = 0; t < together; t++) sums[r][i + t] = acc[r][t];
+                quarters[r][i / together] =
+                    simd::halve<8>(simd::halve<16>(acc[r][0], acc[r][2]), simd::halve<16>(acc[r][1], acc[r][3]));
         }
-        for (int r = 0; r < R; r++) simd::horizontal_sums<width>(sums[r], scores + r * tile + j);
+        for (int r = 0; r < R; r++) {
+            const auto &q = quarters[r];
+            const f32 all = simd::halve<2>(simd::halve<4>(q[0], q[2]), simd::halve<4>(q[1], q[3]));
+            simd::store(scores + r * tile + j,
+                        __builtin_shufflevector(all, all, 0, 2, 1, 3, 8, 10, 9, 11, 4, 6, 5, 7, 12, 14, 13, 15));
+        }
     }
 }
 
@@ -94,25 +109,25 @@ ALWAYS_INLINE inline void soften(float *scores, float scale, const int64_t *limi
     }
 }
 
-/// sums[r] += weights[r] times `count` rows of values, for G times 16 columns.
+/// sums[r] += weights[r] times `count` rows of values, for G times 16 columns; with `fetch` the next tile's are fetched.
 template <class M, int R, int G, class T>
-ALWAYS_INLINE inline void gather_values(const uint32_t *weights, const T *values, int64_t stride, int64_t count, float *sums,
-                                        int64_t padded) {
-    constexpr int64_t ahead = 16;
+ALWAYS_INLINE inline void gather_values(const uint32_t *weights, const T *values, int64_t stride, int64_t count, bool fetch,
+                                        float *sums, int64_t padded) {
     f32 acc[R][G];
     for (int r = 0; r < R; r++)
         for (int g = 0; g < G; g++) acc[r][g] = simd::load(sums + r * padded + g * width);
     for (int64_t j = 0; j < count; j += M::step) {
         const T *row = values + j * stride;
         u32 right[G];
+        if (fetch)
+            for (int64_t i = 0; i < M::step; i++)
+                for (int d = 0; d < G * width; d += line<T>) __builtin_prefetch(row + (tile + i) * stride + d, 0, 2);
         if constexpr (M::pairs) {
             // Weights beyond the last key are zero, but what they meet must be finite: the last key again.
             const T *next = j + 1 < count ? row + stride : row;
             typedef uint16_t u16x32 __attribute__((vector_size(64)));
             for (int g = 0; g < G; g += 2) {
                 const auto x = simd::load_bits<u16x32>(row + g * width), y = simd::load_bits<u16x32>(next + g * width);
-                __builtin_prefetch(row + ahead * stride + g * width, 0, 2);
-                __builtin_prefetch(row + (ahead + 1) * stride + g * width, 0, 2);
                 right[g] = __builtin_bit_cast(
                     u32, __builtin_shufflevector(x, y, 0, 32, 1, 33, 2, 34, 3, 35, 4, 36, 5, 37, 6, 38, 7, 39, 8, 40, 9, 41,
                                                  10, 42, 11, 43, 12, 44, 13, 45, 14, 46, 15, 47));
@@ -171,16 +186,19 @@ ALWAYS_INLINE inline void run(const AttentionSequence &sequence, const mx::array
                     count = std::max(count, limits[r]);
                 }
                 if (count == 0) return;
-                score<M, R>(queries + (head * rows + first) * units, units, keys, K.outer, count, scores);
+                // Only the first block of rows fetches; half of the values are left to the gathering.
+                const int64_t fetched = first == 0 ? padded / 2 : 0;
+                score<M, R>(queries + (head * rows + first) * units, units, keys, K.outer, count, values, V.outer, fetched,
+                            scores);
                 float *sums = part.sums + first * padded;
                 soften<M, R>(scores, shape.scale, limits, part.highest + first, totals + head * rows + first, sums, padded,
                              weights);
                 constexpr int many = M::groups, few = std::min(2, many);  // groups of columns; widths are multiples of 32
                 int64_t d = 0;
                 for (; d + many * width <= padded; d += many * width)
-                    gather_values<M, R, many>(weights, values + d, V.outer, count, sums + d, padded);
+                    gather_values<M, R, many>(weights, values + d, V.outer, count, first == 0 && d >= fetched, sums + d, padded);
                 for (; d < padded; d += few * width)
-                    gather_values<M, R, few>(weights, values + d, V.outer, count, sums + d, padded);
+                    gather_values<M, R, few>(weights, values + d, V.outer, count, first == 0 && d >= fetched, sums + d, padded);
             });
         }
     for (int64_t head = 0; head < heads; head++)
@@ -191,8 +209,9 @@ ALWAYS_INLINE inline void run(const AttentionSequence &sequence, const mx::array
 
 int64_t attention_row_split(const AttentionShape &shape) {
     constexpr int64_t worth_a_task = 32768;  // elements of keys
-    const int64_t keys = worth_a_task / (shape.kv_heads * shape.width);
-    return std::max(tile, keys / tile * tile);
+    constexpr int64_t most = 64;             // splits, whose sums are joined in the end
+    const int64_t keys = std::max(worth_a_task / (shape.kv_heads * shape.width), (shape.keys + most - 1) / most);
+    return (keys + tile - 1) / tile * tile;
 }
 
 bool few_attention_rows(const AttentionShape &shape) {
