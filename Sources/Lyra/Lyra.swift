@@ -15,6 +15,8 @@ public struct LyraOptions: Sendable {
     public var vocoder: String?
     /// Folders of adapters to use instead of the checkpoint's, for example of one that has just been trained.
     public var adapters: [Adapter: String] = [:]
+    /// How keys and values are kept: 8 bits take half the memory of bf16.
+    public var cacheFormat = CacheFormat.exact
     /// A folder where encoded speech is kept, so that a recording is encoded but once. Made if it is not there.
     public var cacheFolder: String?
     /// Most bytes kept there: an hour of speech takes about 0.5 GB in bf16.
@@ -72,7 +74,7 @@ public actor Lyra {
         self.location = location
         precision = options.precision ?? (Kernel.hasFastBFloat16 ? .bf16 : .f32)
         tokenizer = try Tokenizer(directory: URL(fileURLWithPath: location.model))
-        let model = try LyraModel(location, configuration, precision: precision)
+        let model = try LyraModel(location, configuration, precision: precision, cacheFormat: options.cacheFormat)
         self.model = model
         speechCache = try options.cacheFolder.map { try SpeechCache(folder: $0, limit: options.cacheBytes, model: model) }
         contexts = KeptContexts(limit: options.isCompatible ? 0 : options.keptContextBytes)

@@ -43,7 +43,10 @@ public final class LyraModel {
     public let endTokens: Set<Int32>
 
     /// Loads every part. Weights stay memory-mapped where their type is already that of the computation.
-    public init(_ location: ModelLocation, _ configuration: LyraConfiguration, precision: Precision) throws {
+    /// - Parameter cacheFormat: how conversations keep their keys and values.
+    public init(
+        _ location: ModelLocation, _ configuration: LyraConfiguration, precision: Precision, cacheFormat: CacheFormat = .exact
+    ) throws {
         self.location = location
         self.configuration = configuration
         self.precision = precision
@@ -74,6 +77,7 @@ public final class LyraModel {
                 try extra.finish(isKnown: { _ in true })
             }
         }
+        decoder.cacheFormat = cacheFormat
         self.decoder = decoder
         adapterProjectors = projectors
 

@@ -1,6 +1,7 @@
 // What is for training is not in validation or test: scenes, wordings, sentences, voices.
 import Testing
 
+import LyraMedia
 @testable import LyraSynthesis
 
 struct DisjointnessTests {

@@ -163,6 +163,7 @@ struct BenchCommand: AsyncParsableCommand {
             "--adapter", adapter.rawValue, "--contexts", contexts, "--recording", "\(recording)", "--extract", extract,
         ]
         if let precision = precision ?? model.precision { list += ["--precision", precision.rawValue] }
+        if model.kvCache != .exact { list += ["--kv-cache", model.kvCache.rawValue] }
         if let only { list += ["--only", only] }
         for (name, value) in [("--vision-tower", model.visionTower), ("--speech-tower", model.speechTower), ("--vocoder", model.vocoder)] {
             if let value { list += [name, value] }

@@ -7,6 +7,7 @@ import LyraModel
 
 extension Precision: ExpressibleByArgument {}
 extension AdapterChoice: ExpressibleByArgument {}
+extension CacheFormat: ExpressibleByArgument {}
 
 struct ModelOptions: ParsableArguments {
     @Option(
@@ -36,6 +37,11 @@ struct ModelOptions: ParsableArguments {
 
     @Option(help: ArgumentHelp("An adapter to use for long speech instead of the checkpoint's long_speech_lora.", valueName: "dir"))
     var longSpeechLora: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "How keys and values of a conversation are kept: exact, or int8 for half the memory and slower new tokens.", valueName: "format"))
+    var kvCache = CacheFormat.exact
 
     @Option(
         name: .customLong("cache"),
@@ -97,6 +103,7 @@ struct ModelOptions: ParsableArguments {
         (options.visionTower, options.speechTower, options.vocoder) = (visionTower, speechTower, vocoder)
         options.adapters = adapters
         options.isCompatible = compat
+        options.cacheFormat = kvCache
         (options.cacheFolder, options.cacheBytes) = (cacheFolder, cacheSize.bytes)
         let began = ContinuousClock.now, path = try path()
         let lyra = try await withSpinner("loading the model") { [options] in try await Lyra.open(path, options: options) }

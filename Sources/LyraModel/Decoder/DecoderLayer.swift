@@ -86,16 +86,17 @@ package struct DecoderLayer {
         _ x: MLXArray, _ rotation: (cosine: MLXArray, sine: MLXArray), adapter: Adapter?,
         attend: (MLXArray, MLXArray, MLXArray) -> MLXArray
     ) -> MLXArray {
-        let normed = inputNorm(x)
-        let q = Kernel.rotary(
-            heads(query(normed, adapter: adapter), shape.queryHeads), cos: rotation.cosine, sin: rotation.sine)
-        let k = Kernel.rotary(
-            heads(key(normed, adapter: adapter), shape.keyValueHeads), cos: rotation.cosine, sin: rotation.sine)
-        let v = heads(value(normed, adapter: adapter), shape.keyValueHeads)
+        let maps = [query, key, value](inputNorm(x), adapter: adapter)
+        let q = Kernel.rotary(heads(maps[0], shape.queryHeads), cos: rotation.cosine, sin: rotation.sine)
+        let k = Kernel.rotary(heads(maps[1], shape.keyValueHeads), cos: rotation.cosine, sin: rotation.sine)
+        let v = heads(maps[2], shape.keyValueHeads)
         let attended = attend(q, k, v).reshaped(x.shape)
         let h = output(attended, adapter: adapter, residual: x, outputType: .float32)
         let n = postAttentionNorm(h)
-        let inner = Kernel.swiglu(gate: gate(n, adapter: adapter), up: up(n, adapter: adapter))
+        let inner =
+            gate.isAdapted(adapter) || up.isAdapted(adapter)
+            ? Kernel.swiglu(gate: gate(n, adapter: adapter), up: up(n, adapter: adapter))
+            : Kernel.gatedLinear(n, gate: gate.map, up: up.map, outputType: n.dtype, int8: gate.usesInt8)
         return down(inner, adapter: adapter, residual: h, outputType: .float32)
     }
 }

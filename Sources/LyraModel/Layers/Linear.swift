@@ -52,6 +52,9 @@ public struct Linear {
         return weight + (map.bias?.nbytes ?? 0)
     }
 
+    /// Whether the adapter changes this map.
+    func isAdapted(_ adapter: Adapter?) -> Bool { adapter.map { adapters[$0] != nil } ?? false }
+
     /// Attaches a PEFT adapter if the source has one for this map. `prefix` stands before the map's own name.
     mutating func attach(
         _ adapter: Adapter, _ parameters: Parameters, prefix: String, rank: Int, scale: Float, dropout: Dropout? = nil
@@ -78,6 +81,14 @@ public struct Linear {
         let delta = Kernel.linear(
             Kernel.linear(low.dropout?(x) ?? x, weight: low.a), weight: low.b, residual: residual, outputType: .float32)
         return Kernel.linear(x, map, residual: delta, outputType: outputType ?? x.dtype, int8: usesInt8)
+    }
+}
+
+extension [Linear] {
+    /// The maps of one input, in one operation where no adapter has a part in them.
+    func callAsFunction(_ x: MLXArray, adapter: Adapter?) -> [MLXArray] {
+        guard let first, !contains(where: { $0.isAdapted(adapter) }) else { return map { $0(x, adapter: adapter) } }
+        return Kernel.linears(x, map(\.map), outputType: x.dtype, int8: first.usesInt8)
     }
 }
 
