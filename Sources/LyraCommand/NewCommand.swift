@@ -24,6 +24,10 @@ enum WeightType: String, ExpressibleByArgument, CaseIterable {
 struct ByteSize: ExpressibleByArgument, Equatable {
     var bytes: Int
 
+    init(bytes: Int) { self.bytes = bytes }
+
+    var defaultValueDescription: String { Bytes.text(bytes) }
+
     init?(argument: String) {
         let text = argument.uppercased().filter { !$0.isWhitespace }
         let units = [("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("KB", 1e3), ("B", 1)]

@@ -2,6 +2,7 @@
 import LyraMedia
 import Testing
 
+import LyraMedia
 @testable import LyraSynthesis
 
 struct DisjointnessTests {

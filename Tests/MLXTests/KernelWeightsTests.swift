@@ -214,6 +214,64 @@ extension KernelTests {
             }
         }
 
+        @Test(arguments: formats, types) func integersInEightBits(format: (Int, Int), type: DType) {
+            forEachWay { way in
+                for (m, n, groups) in [(9, 1, 1), (14, 70, 9), (40, 130, 5), (12, 16, 20)] {
+                    let k = groups * format.0
+                    var numbers = Numbers(73)
+                    let w = Kernel.quantize(numbers.array([n, k]), groupSize: format.0, bits: format.1)
+                    let x = numbers.array([m, k], type)
+                    let expected = Reference.linear(doubles(x), Affine.dequantize(w), nil, nil, m: m, n: n, k: k, .none)
+                    let packed = Int8Matrix(w)
+                    for y in [
+                        Kernel.linear(x, weight: w, outputType: .float32, int8: true),
+                        Kernel.linear(x, weight: packed, outputType: .float32),
+                    ] {
+                        // Rounding errors of 1/254 of the largest, of two uniform factors, add up as the root of K does.
+                        expectClose(floats(y), expected.map { Float($0) }, 0.012, "\(way) \(m)x\(n)x\(k) \(format)")
+                    }
+                }
+            }
+        }
+
+        /// What lets speculative decoding give the tokens of plain decoding.
+        @Test(arguments: types) func fewRowsDoNotDependOnEachOther(type: DType) {
+            forEachInstructionSet { isa in
+                var numbers = Numbers(79)
+                let (n, k) = (70, 2304)
+                let x = numbers.array([8, k], type)
+                let q = numbers.array([n, k])
+                let maps: [Kernel.LinearMap] =
+                    Self.formats.map { .init(.quantized(Kernel.quantize(q, groupSize: $0.0, bits: $0.1))) } + [
+                        .init(.int8(Int8Matrix(q))), .init(.dense(q)), .init(.dense(Kernel.convert(q, to: .bfloat16))),
+                    ]
+                for map in maps {
+                    let alone = (0..<8).flatMap { floats(Kernel.linear(slice(x, axis: 0, $0), map, outputType: .float32)) }
+                    for m in 2...8 {
+                        let part = MLXArray.make {
+                            cmlx_slice(x.handle, [0, 0], [Int32(m), Int32(k)], [1, 1], $0)
+                        }
+                        #expect(floats(Kernel.linear(part, map, outputType: .float32)) == Array(alone[0..<m * n]), "\(isa) \(m)")
+                    }
+                }
+            }
+        }
+
+        @Test func infinitiesAndNaNsShow() {
+            forEachInstructionSet { isa in
+                var numbers = Numbers(83)
+                let w = Kernel.quantize(numbers.array([20, 128]), groupSize: 64, bits: 4)
+                for (m, bad) in [(1, Float.nan), (3, .infinity), (12, .nan)] {
+                    var values = numbers(m * 128)
+                    values[70] = bad
+                    for weight in [Kernel.Weight.quantized(w), .int8(Int8Matrix(w))] {
+                        let y = floats(Kernel.linear(array(values, [m, 128]), .init(weight), outputType: .float32))
+                        #expect(y[0..<20].allSatisfy { !$0.isFinite } && y[20...].allSatisfy(\.isFinite), "\(isa) \(m)")
+                    }
+                }
+            }
+        }
+
         @Test func wrongShapesAreTold() {
             let w = MLXArray.zeros([4, 8], dtype: .uint32)
             let s = MLXArray.zeros([4, 1])

@@ -71,66 +71,88 @@ struct Operand {
     const float *scales, *sums;
 };
 
-/// out[i * stride + j] = x[i] . w[first + j] for M rows of x, j < count.
+/// totals[m] += x[m] . w[n] lane by lane, for groups `begin` (a multiple of 16) ..< `end`.
 template <ISA set, int bits, int group, int M>
-ALWAYS_INLINE inline void integer_rows(const Operand (&x)[M], const WeightData &w, int64_t first, int64_t count, float *out,
-                                       int64_t stride) {
-    constexpr int64_t ahead = 8192;                         // bytes to fetch weights before they are used
-    constexpr int together = M == 1 || M == 3 ? 16 : 16 / M;  // weight rows whose sums are taken at once
+ALWAYS_INLINE inline void row_piece(const Operand (&x)[M], const WeightData &w, int64_t n, int64_t begin, int64_t end,
+                                    f32 (&out)[M]) {
+    constexpr int64_t ahead = 8192;  // bytes to fetch weights before they are used
     constexpr int halves = bits == 4 ? 2 : 1;
     // Lanes of a step take the scales of `spans` groups, or `repeats` steps that of one.
     constexpr int spans = std::max<int>(1, step_weights(bits) / group), repeats = std::max<int>(1, group / step_weights(bits));
     constexpr int stretch = simd::width / spans * repeats;  // steps that 16 groups make
     const int64_t bytes = int64_t(w.kind.k) * bits / 8, groups = w.kind.groups();
+    const uint8_t *row = w.row(n);
+    f32 totals[M];
+    for (int m = 0; m < M; m++) totals[m] = out[m];
+    for (int64_t g = begin; g < end; g += simd::width) {
+        const int c = int(std::min<int64_t>(simd::width, end - g));
+        const f32 s = load_floats<set>(w.scales, n * groups + g, c), b = load_floats<set>(w.biases, n * groups + g, c);
+        f32 scales[M];
+        for (int m = 0; m < M; m++) {
+            scales[m] = s * simd::load(x[m].scales + g);
+            totals[m] = totals[m] + b * simd::load(x[m].sums + g);
+        }
+        const auto step = [&](int64_t at, const u32 &v, int index) ALWAYS_INLINE {
+            const i32 lane = simd::lanes() / (simd::width / spans) + index * spans;  // the group of each lane
+            u32 q[halves];
+            if constexpr (bits == 4) {
+                q[0] = v & 0x0f0f0f0fu;
+                q[1] = (v >> 4) & 0x0f0f0f0fu;
+            } else {
+                q[0] = v;
+            }
+            for (int m = 0; m < M; m++) {
+                i32 dot = {};
+                for (int h = 0; h < halves; h++)
+                    simd::dot_quads(dot, q[h], simd::load_bits<u32>(x[m].high + at * halves + h * step_bytes));
+                dot = dot << 8;
+                for (int h = 0; h < halves; h++)
+                    simd::dot_quads(dot, q[h], simd::load_bits<u32>(x[m].low + at * halves + h * step_bytes));
+                f32 scale;
+                simd::permute(scale, scales[m], lane);
+                totals[m] = totals[m] + __builtin_convertvector(dot, f32) * scale;
+            }
+        };
+        const int64_t low = g * group * bits / 8, high = std::min(bytes, low + stretch * step_bytes);
+        if (high - low == stretch * step_bytes) {
+#pragma clang loop unroll(full)
+            for (int t = 0; t < stretch; t++) {
+                const int64_t at = low + t * step_bytes;
+                __builtin_prefetch(row + at + ahead, 0, 2);
+                step(at, simd::load_bits<u32>(row + at), t / repeats);
+            }
+        } else {
+            int64_t at = low;
+            int t = 0;
+            for (; at + step_bytes <= high; at += step_bytes, t++) {
+                __builtin_prefetch(row + at + ahead, 0, 2);
+                step(at, simd::load_bits<u32>(row + at), t / repeats);
+            }
+            if (at < high) step(at, simd::load_bytes<set>(row + at, high - at), t / repeats);
+        }
+    }
+    for (int m = 0; m < M; m++) out[m] = totals[m];
+}
+
+/// out[i * stride + j] = x[i] . w[first + j] for M rows of x, j < count.
+template <ISA set, int bits, int group, int M>
+ALWAYS_INLINE inline void integer_rows(const Operand (&x)[M], const WeightData &w, int64_t first, int64_t count, float *out,
+                                       int64_t stride) {
+    constexpr int together = M == 1 || M == 3 ? 16 : 16 / M;  // weight rows whose sums are taken at once
+    const int64_t groups = w.kind.groups();
+    // Where rows of x outgrow the first-level cache, they go by in pieces.
+    constexpr int64_t cached = 24576 / (2 * M) / (simd::width * group) * (simd::width * group);
+    constexpr int64_t piece = std::max<int64_t>(cached, simd::width * group) / group;  // in groups
     for (int64_t j = 0; j < count; j += together) {
         const int here = int(std::min<int64_t>(together, count - j));
         f32 sums[M * together] = {};
-        for (int i = 0; i < here; i++) {
-            const int64_t n = first + j + i;
-            const uint8_t *row = w.row(n);
-            f32 totals[M] = {};
-            for (int64_t g = 0; g < groups; g += simd::width) {
-                const int c = int(std::min<int64_t>(simd::width, groups - g));
-                const f32 s = load_floats<set>(w.scales, n * groups + g, c), b = load_floats<set>(w.biases, n * groups + g, c);
-                f32 scales[M];
-                for (int m = 0; m < M; m++) {
-                    scales[m] = s * simd::load(x[m].scales + g);
-                    totals[m] = totals[m] + b * simd::load(x[m].sums + g);
-                }
-                i32 lane = simd::lanes() / (simd::width / spans);  // the group of each lane
-                const auto step = [&](int64_t at, const u32 &v) ALWAYS_INLINE {
-                    u32 q[halves];
-                    if constexpr (bits == 4) {
-                        q[0] = v & 0x0f0f0f0fu;
-                        q[1] = (v >> 4) & 0x0f0f0f0fu;
-                    } else {
-                        q[0] = v;
-                    }
-                    for (int m = 0; m < M; m++) {
-                        i32 dot = {};
-                        for (int h = 0; h < halves; h++)
-                            simd::dot_quads(dot, q[h], simd::load_bits<u32>(x[m].high + at * halves + h * step_bytes));
-                        dot = dot << 8;
-                        for (int h = 0; h < halves; h++)
-                            simd::dot_quads(dot, q[h], simd::load_bits<u32>(x[m].low + at * halves + h * step_bytes));
-                        f32 scale;
-                        simd::permute(scale, scales[m], lane);
-                        totals[m] = totals[m] + __builtin_convertvector(dot, f32) * scale;
-                    }
-                };
-                int64_t at = g * group * bits / 8;
-                const int64_t end = std::min(bytes, at + stretch * step_bytes);
-                for (; at + repeats * step_bytes <= end; at += repeats * step_bytes) {
-                    for (int r = 0; r < repeats; r++) {
-                        __builtin_prefetch(row + at + r * step_bytes + ahead, 0, 2);
-                        step(at + r * step_bytes, simd::load_bits<u32>(row + at + r * step_bytes));
-                    }
-                    lane += spans;
-                }
-                if (at < end) step(at, simd::load_bytes<set>(row + at, end - at));
+        for (int64_t top = 0; top < groups; top += piece)
+            for (int i = 0; i < here; i++) {
+                f32 totals[M];
+                for (int m = 0; m < M; m++) totals[m] = sums[m * together + i];
+                row_piece<set, bits, group, M>(x, w, first + j + i, top, std::min(groups, top + piece), totals);
+                for (int m = 0; m < M; m++) sums[m * together + i] = totals[m];
             }
-            for (int m = 0; m < M; m++) sums[m * together + i] = totals[m];
-        }
         float result[M * together];
         for (int i = 0; i < M * together; i += 16) simd::horizontal_sums<16>(sums + i, result + i);
         for (int m = 0; m < M; m++)
@@ -165,16 +187,6 @@ ALWAYS_INLINE inline void float_rows(const float *const (&x)[M], const float *co
         }
         for (int m = 0; m < M; m++) out[m * stride + j] = simd::sum(totals[m]);
     }
-}
-
-/// Calls `body(std::integral_constant<int, M>(), first)` for blocks of at most 4 rows that cover 0..<m.
-template <class Body>
-ALWAYS_INLINE inline void for_blocks(int64_t m, Body &&body) {
-    int64_t i = 0;
-    for (; i + 4 <= m; i += 4) body(std::integral_constant<int, 4>(), i);
-    if (m - i == 3) return body(std::integral_constant<int, 3>(), i);
-    if (m - i == 2) return body(std::integral_constant<int, 2>(), i);
-    if (m - i == 1) return body(std::integral_constant<int, 1>(), i);
 }
 
 template <class Body>
@@ -234,7 +246,7 @@ void AffineRows::multiply(const WeightData &w, int64_t first, int64_t count, flo
         const auto run = [&](auto level) ALWAYS_INLINE {
             with_bits(bits_, [&](auto bits) ALWAYS_INLINE {
                 with_group(group_, [&](auto group) ALWAYS_INLINE {
-                    for_blocks(m_, [&](auto block, int64_t at) ALWAYS_INLINE {
+                    for_few(m_, [&](auto block, int64_t at) ALWAYS_INLINE {
                         constexpr int M = decltype(block)::value;
                         Operand x[M];
                         for (int i = 0; i < M; i++)
@@ -251,7 +263,7 @@ void AffineRows::multiply(const WeightData &w, int64_t first, int64_t count, flo
     }
     simd::dispatch([&](auto level) ALWAYS_INLINE {
         with_bits(bits_, [&](auto bits) ALWAYS_INLINE {
-            for_blocks(m_, [&](auto block, int64_t at) ALWAYS_INLINE {
+            for_few(m_, [&](auto block, int64_t at) ALWAYS_INLINE {
                 constexpr int M = decltype(block)::value;
                 const float *x[M], *sums[M];
                 for (int i = 0; i < M; i++) x[i] = rows_[at + i].values, sums[i] = rows_[at + i].sums;

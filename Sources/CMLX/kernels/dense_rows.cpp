@@ -43,42 +43,44 @@ struct Step {
     }
 };
 
-/// sums[m][j] = x[m] . w[j] lane by lane for `together` rows of weights and M rows of x, with `chains` independent
-/// sums each along K to hide the multiplication's latency. Weights far ahead are fetched in the order of memory,
-/// whatever row they belong to.
-template <class S, int M, int together, int chains, class W>
+/// sums[m][j] = x[m] . w[j] lane by lane for `together` rows of weights and M rows of x. Every M adds in one order: that of
+/// K, in blocks, so that rounding errors of long rows do not pile up. Weights far ahead are fetched in the order of memory, whatever row they belong to.
+template <class S, int M, int together, class W>
 ALWAYS_INLINE inline void multiply_rows(const typename S::X *const (&x)[M], const W *w, int64_t k,
                                         f32 (&sums)[M][together]) {
     constexpr int64_t ahead = 16384;  // bytes; into the second-level cache, whose queue is the longer one
-    f32 acc[chains][M][together] = {};
-    const auto step = [&](int chain, auto load_w, auto load_x) ALWAYS_INLINE {
+    constexpr int64_t block = 64 * S::length;
+    f32 acc[M][together] = {};
+    for (int m = 0; m < M; m++)
+        for (int j = 0; j < together; j++) sums[m][j] = f32{};
+    const auto step = [&](auto load_w, auto load_x) ALWAYS_INLINE {
         typename S::Operand b[together];
         for (int j = 0; j < together; j++) b[j] = load_w(j);
         for (int m = 0; m < M; m++) {
             const auto a = load_x(m);
-            for (int j = 0; j < together; j++) S::multiply(acc[chain][m][j], a, b[j]);
+            for (int j = 0; j < together; j++) S::multiply(acc[m][j], a, b[j]);
         }
     };
+    const auto collect = [&]() ALWAYS_INLINE {
+        for (int m = 0; m < M; m++)
+            for (int j = 0; j < together; j++) sums[m][j] += acc[m][j], acc[m][j] = f32{};
+    };
     int64_t i = 0;
-    for (; i + chains * S::length <= k; i += chains * S::length)
-        for (int c = 0; c < chains; c++) {
-            const int64_t at = i + c * S::length;
+    while (i + S::length <= k) {
+        for (const int64_t end = std::min(k, i + block); i + S::length <= end; i += S::length) {
             for (int j = 0; j < together; j++)
-                __builtin_prefetch(reinterpret_cast<const char *>(w + at * together + j * S::length) + ahead, 0, 2);
-            step(c, [&](int j) ALWAYS_INLINE { return S::load(w + j * k + at); },
-                 [&](int m) ALWAYS_INLINE { return S::load(x[m] + at); });
+                __builtin_prefetch(reinterpret_cast<const char *>(w + i * together + j * S::length) + ahead, 0, 2);
+            step([&](int j) ALWAYS_INLINE { return S::load(w + j * k + i); },
+                 [&](int m) ALWAYS_INLINE { return S::load(x[m] + i); });
         }
-    for (; i < k; i += S::length) {
-        const int n = int(std::min<int64_t>(S::length, k - i));
-        step(0, [&](int j) ALWAYS_INLINE { return S::load(w + j * k + i, n); },
-             [&](int m) ALWAYS_INLINE { return S::load(x[m] + i, n); });
+        collect();
     }
-    for (int m = 0; m < M; m++)
-        for (int j = 0; j < together; j++) {
-            f32 sum = acc[0][m][j];
-            for (int c = 1; c < chains; c++) sum += acc[c][m][j];
-            sums[m][j] = sum;
-        }
+    if (i < k) {
+        const int n = int(k - i);
+        step([&](int j) ALWAYS_INLINE { return S::load(w + j * k + i, n); },
+             [&](int m) ALWAYS_INLINE { return S::load(x[m] + i, n); });
+        collect();
+    }
 }
 
 /// out[m][j] = x[m] . w[j] for n rows of weights.
@@ -86,8 +88,7 @@ template <class S, int M, class W>
 ALWAYS_INLINE inline void columns(const typename S::X *const *lines, const W *w, int64_t n, int64_t k, float *out,
                                   int64_t out_stride) {
     // Rows of weights in flight, so that a vector of x is loaded once for several, within the registers there are.
-    constexpr int together = S::set < ISA::avx512 ? 1 : M == 1 ? 1 : M == 2 ? 2 : M == 8 ? 3 : 4;
-    constexpr int chains = M == 1 ? 4 : M == 2 && S::set >= ISA::avx512 ? 2 : 1;
+    constexpr int together = S::set >= ISA::avx512 ? (M == 8 ? 3 : 4) : M <= 2 ? 4 / M : 1;
     constexpr int rows = M == 8       ? 6
                          : M % 3 == 0 ? 48 / M
                                       : 16 / M * (M == 4 ? 2 : 1);  // of weights until sums are taken
@@ -101,7 +102,7 @@ ALWAYS_INLINE inline void columns(const typename S::X *const *lines, const W *w,
         const auto multiply = [&](auto group, int j) ALWAYS_INLINE {
             constexpr int G = decltype(group)::value;
             f32 part[M][G];
-            multiply_rows<S, M, G, chains>(x, w + (first + j) * k, k, part);
+            multiply_rows<S, M, G>(x, w + (first + j) * k, k, part);
             for (int m = 0; m < M; m++)
                 for (int g = 0; g < G; g++) sums[m * rows + j + g] = part[m][g];
         };

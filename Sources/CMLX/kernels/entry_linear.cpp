@@ -23,6 +23,8 @@ Weight weight_of(const cmlx_weight &w) {
     if (w.form == CMLX_WEIGHT_INT8)
         return {{Form::int8, w.rows, w.columns, 0, 0}, {first, part(1), part(2)}};
     require(first.ndim() == 2, "linear: weight [N, K]; got", {&first});
+    if (w.form == CMLX_WEIGHT_DENSE && first.dtype() != mx::float32 && !is_bf16(first))
+        throw std::invalid_argument("linear: weights are float32 or bfloat16");
     if (w.form == CMLX_WEIGHT_DENSE) return {{Form::dense, first.shape(0), first.shape(1), 0, 0}, {first}};
     require_affine_format(w.group_size, w.bits);
     const auto &scales = part(1), &biases = part(2);

@@ -1,7 +1,6 @@
 // Products of a few rows, handed out to threads in chunks of weight rows; see few_rows.hpp.
 #include "few_rows.hpp"
 #include <memory>
-#include "activation.hpp"
 #include "affine_rows.hpp"
 #include "dense_rows.hpp"
 #include "int8_rows.hpp"
@@ -21,21 +20,6 @@ std::unique_ptr<PreparedRows> prepare(int64_t m, int64_t k, const Matrix &x, con
 
 bool alike(const WeightData &a, const WeightData &b) {
     return a.kind.form == b.kind.form && a.kind.group == b.kind.group && a.kind.bits == b.kind.bits && a.bf16 == b.bf16;
-}
-
-/// gate = silu(gate + bias) * (up + bias), rows of `count` from `first` on.
-void join(float *gate, const float *up, int64_t first, int64_t count, const Job &job) {
-    simd::dispatch([&](auto) ALWAYS_INLINE {
-        const auto bias = [&](const void *data, bool bf16, int64_t j, int n) ALWAYS_INLINE {
-            return data ? Source{bf16 ? FloatType::bf16 : FloatType::f32, data}.load(first + j, n) : simd::f32{};
-        };
-        for (int64_t j = 0; j < count; j += simd::width) {
-            const int n = int(std::min<int64_t>(simd::width, count - j));
-            const auto g = simd::load(gate + j, n) + bias(job.epilogue.bias, job.epilogue.bias_bf16, j, n);
-            const auto u = simd::load(up + j, n) + bias(job.up_bias, job.up_bias_bf16, j, n);
-            simd::store(gate + j, g * simd::sigmoid(g) * u, n);
-        }
-    });
 }
 
 }  // namespace
@@ -73,7 +57,7 @@ void multiply_few(int64_t m, int64_t k, const Matrix &x, std::span<const Job> jo
             if (job->up) up_rows->multiply(*job->up, first, count, product + few_rows * chunk, chunk);
             for (int64_t i = 0; i < m; i++) {
                 float *row = product + i * chunk;
-                if (job->up) join(row, row + few_rows * chunk, first, count, *job);
+                if (job->up) join_gate(*job, row, row + few_rows * chunk, first, count);
                 finish_row(row, count, job->up ? Epilogue{} : job->epilogue, i, first, job->out);
             }
         }

@@ -15,6 +15,16 @@ public:
     virtual void multiply(const WeightData &w, int64_t first, int64_t count, float *out, int64_t stride) const = 0;
 };
 
+/// Calls `body(std::integral_constant<int, M>(), first)` for blocks of at most 4 rows that cover 0..<m.
+template <class Body>
+ALWAYS_INLINE inline void for_few(int64_t m, Body &&body) {
+    int64_t i = 0;
+    for (; i + 4 <= m; i += 4) body(std::integral_constant<int, 4>(), i);
+    if (m - i == 3) return body(std::integral_constant<int, 3>(), i);
+    if (m - i == 2) return body(std::integral_constant<int, 2>(), i);
+    if (m - i == 1) return body(std::integral_constant<int, 1>(), i);
+}
+
 /// Runs the products of one x [m <= few_rows, k] on the whole team.
 void multiply_few(int64_t m, int64_t k, const Matrix &x, std::span<const Job> jobs);
 

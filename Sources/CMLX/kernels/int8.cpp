@@ -1,9 +1,8 @@
 // Packing weights as 8-bit integers; see int8.hpp.
 #include "int8.hpp"
-#include <cmath>
-#include "affine_simd.hpp"
 #include "convert.hpp"
 #include "elements.hpp"
+#include "int8_simd.hpp"
 #include "scratch.hpp"
 #include "types.hpp"
 
@@ -28,43 +27,16 @@ public:
         enqueue([=, kind = kind_]() mutable {
             const WeightData w = weight_data(kind, parts.data());
             const Int8Layout layout(kind.n, kind.k);
-            auto *to = values.data<int8_t>();
-            auto *s = scales.data<float>();
-            auto *o = offsets.data<int32_t>();
-            std::memset(to, 0, size_t(layout.groups * layout.units * 64));
-            std::memset(s, 0, size_t(layout.blocks * layout.rows) * 4);
-            std::memset(o, 0, size_t(layout.blocks * layout.rows) * 4);
+            const int64_t padded = (kind.k + 63) / 64 * 64;
             parallel_ranges(size_t(layout.groups), 1, [&](size_t begin, size_t end) {
-                const int64_t padded = (kind.k + 15) / 16 * 16;
-                auto *row = static_cast<float *>(scratch(size_t(padded) * 4));
-                for (int64_t n = int64_t(begin) * 16; n < std::min<int64_t>(kind.n, int64_t(end) * 16); n++) {
-                    simd::dispatch([&](auto) ALWAYS_INLINE {
-                        if (kind.form == Form::affine)
-                            with_bits(kind.bits, [&](auto bits) ALWAYS_INLINE {
-                                dequantize_row<decltype(bits)::value>(w, n, 0, kind.k, row);
-                            });
-                        else
-                            for (int64_t j = 0; j < kind.k; j += simd::width) {
-                                const int count = int(std::min<int64_t>(simd::width, kind.k - j));
-                                simd::store(row + j, source(parts[0]).load(n * kind.k + j, count));
-                            }
-                        for (int64_t b = 0; b < layout.blocks; b++) {
-                            const int64_t first = b * int8_block, last = std::min<int64_t>(kind.k, first + int8_block);
-                            float largest = 0;
-                            for (int64_t j = first; j < last; j++) largest = std::max(largest, std::abs(row[j]));
-                            const float scale = largest / 127, inverse = scale > 0 ? 1 / scale : 0;
-                            int32_t sum = 0;
-                            for (int64_t j = first; j < last; j++) {
-                                const float q = std::nearbyint(row[j] * inverse);
-                                const auto integer = int8_t(q > -127 ? q < 127 ? q : 127 : -127);
-                                to[(n / 16 * layout.units + j / 4) * 64 + n % 16 * 4 + j % 4] = integer;
-                                sum += integer;
-                            }
-                            s[b * layout.rows + n] = scale;
-                            o[b * layout.rows + n] = -128 * sum;
-                        }
-                    });
-                }
+                auto *bytes = static_cast<int8_t *>(scratch(size_t(padded) * (simd::width + 4)));
+                auto *floats = reinterpret_cast<float *>(bytes + padded * simd::width);
+                simd::dispatch([&](auto) ALWAYS_INLINE {
+                    for (auto g = int64_t(begin); g < int64_t(end); g++)
+                        pack_int8_group(w, g * simd::width, bytes, floats, values.data<int8_t>() + g * layout.units * 64,
+                                        scales.data<float>() + g * simd::width, offsets.data<int32_t>() + g * simd::width,
+                                        layout.rows);
+                });
             });
         });
     }
@@ -93,7 +65,7 @@ public:
                 parallel_ranges(size_t(kind.n), 16, [&](size_t begin, size_t end) {
                     auto *row = static_cast<float *>(scratch(size_t(kind.k) * 4));
                     for (size_t n = begin; n < end; n++) {
-                        unpack_int8_row(w, int64_t(n), 0, kind.k, row);
+                        unpack_int8_row(w, int64_t(n), row);
                         convert_row(row, to + n * kind.k, kind.k);
                     }
                 });

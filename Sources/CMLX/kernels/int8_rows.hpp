@@ -12,8 +12,9 @@ public:
     void multiply(const WeightData &w, int64_t first, int64_t count, float *out, int64_t stride) const override;
 
 private:
-    int64_t m_, k_;
-    std::vector<float> values_;
+    int64_t m_, units_, blocks_;
+    std::vector<uint8_t> high_, low_;  // [m][units][4], 128 added
+    std::vector<float> scales_;        // [m][blocks]
 };
 
 }  // namespace cmlx

@@ -51,6 +51,8 @@ public:
         std::vector<Map> maps;
         size_t at = 1;
         for (const auto &part : parts_) {
+            if (part.kind.form == Form::int8 && isa() != ISA::avx512_bf16)
+                throw std::runtime_error("8-bit weights are packed for a processor that multiplies bytes");
             Map map{part, {}, {}, inputs[0]};
             for (int i = 0; i < part.kind.parts(); i++, at++)
                 map.weight.push_back(part.kind.form == Form::dense ? as_contiguous(inputs[at], inputs[at].dtype())

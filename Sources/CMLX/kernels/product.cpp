@@ -1,91 +1,66 @@
 // Products of rows of activations with weight matrices of any form; see product.hpp.
 #include "product.hpp"
+#include <vector>
 #include "activation.hpp"
-#include "affine_simd.hpp"
-#include "convert.hpp"
-#include "int8.hpp"
-#include "parallel.hpp"
 #include "few_rows.hpp"
+#include "many_rows.hpp"
+#include "parallel.hpp"
 
 namespace cmlx {
 
 namespace {
 
-void dense(int64_t m, int64_t n, int64_t k, const Matrix &x, const Matrix &weight, const Matrix &out,
-           const Epilogue &epilogue) {
-    gemm(1, m, n, k, x, {weight.data, weight.bf16, 1, k, 0}, out, epilogue);
-}
-
-void offset_columns(Matrix &m, int64_t columns) {
-    if (m.data) m.data = static_cast<const char *>(m.data) + columns * (m.bf16 ? 2 : 4);
-}
-
-template <class T>
-void by_panels(int64_t m, int64_t k, const Matrix &x, const WeightData &w, const Matrix &out, const Epilogue &epilogue) {
-    const int64_t n = w.kind.n, panel = std::min<int64_t>(n, 256);
-    std::vector<T> dense_rows(size_t(panel * k));
-    for (int64_t first = 0; first < n; first += panel) {
-        const int64_t columns = std::min(panel, n - first);
-        parallel_ranges(size_t(columns), 4, [&](size_t begin, size_t end) {
-            std::vector<float> row(w.kind.form == Form::int8 ? k : 0);
-            for (size_t i = begin; i < end; i++) {
-                T *to = dense_rows.data() + i * size_t(k);
-                if (w.kind.form == Form::int8) {
-                    unpack_int8_row(w, first + int64_t(i), 0, k, row.data());
-                    convert_row(row.data(), to, k);
-                } else {
-                    simd::dispatch([&](auto) ALWAYS_INLINE {
-                        with_bits(w.kind.bits, [&](auto bits) ALWAYS_INLINE {
-                            dequantize_row<decltype(bits)::value>(w, first + int64_t(i), 0, k, to);
-                        });
-                    });
-                }
-            }
-        });
-        Epilogue part = epilogue;
-        Matrix target = out;
-        offset_columns(target, first);
-        offset_columns(part.residual, first);
-        if (part.bias) part.bias = static_cast<const char *>(part.bias) + first * (part.bias_bf16 ? 2 : 4);
-        dense(m, columns, k, x, {dense_rows.data(), std::is_same_v<T, simd::bf16>, k, 1, 0}, target, part);
-    }
-}
-
-void single(int64_t m, int64_t k, const Matrix &x, const WeightData &w, const Matrix &out, const Epilogue &epilogue) {
+/// One product of many rows, whatever `job.up`.
+void multiply_one(int64_t m, int64_t k, const Matrix &x, const Job &job, bool int8) {
+    const auto &w = job.weight;
     if (w.kind.form == Form::dense)
-        dense(m, w.kind.n, k, x, {w.data, w.bf16, k, 1, 0}, out, epilogue);
-    else if (x.bf16)
-        by_panels<simd::bf16>(m, k, x, w, out, epilogue);
+        gemm(1, m, w.kind.n, k, x, {w.data, w.bf16, 1, k, 0}, job.out, job.epilogue);
     else
-        by_panels<float>(m, k, x, w, out, epilogue);
+        multiply_many(m, k, x, {w, job.epilogue, job.out}, int8);
+}
+
+/// silu(gate) * up where one of them is dense: both are computed, then joined.
+void multiply_apart(int64_t m, int64_t k, const Matrix &x, const Job &job, bool int8) {
+    const int64_t n = job.weight.kind.n;
+    std::vector<float> gate(size_t(m * n)), up(size_t(m * n));
+    multiply_one(m, k, x, {job.weight, {}, {gate.data(), false, n, 1, 0}}, int8);
+    multiply_one(m, k, x, {*job.up, {}, {up.data(), false, n, 1, 0}}, int8);
+    parallel_ranges(size_t(m), 1, [&](size_t begin, size_t end) {
+        for (auto i = int64_t(begin); i < int64_t(end); i++) {
+            join_gate(job, gate.data() + i * n, up.data() + i * n, 0, n);
+            finish_row(gate.data() + i * n, n, {}, i, 0, job.out);
+        }
+    });
 }
 
 }  // namespace
 
+void join_gate(const Job &job, float *gate, const float *up, int64_t first, int64_t count) {
+    simd::dispatch([&](auto) ALWAYS_INLINE {
+        const auto bias = [&](const void *data, bool bf16, int64_t j, int n) ALWAYS_INLINE {
+            return data ? Source{bf16 ? FloatType::bf16 : FloatType::f32, data}.load(first + j, n) : simd::f32{};
+        };
+        for (int64_t j = 0; j < count; j += simd::width) {
+            const int n = int(std::min<int64_t>(simd::width, count - j));
+            const auto g = simd::load(gate + j, n) + bias(job.epilogue.bias, job.epilogue.bias_bf16, j, n);
+            const auto u = simd::load(up + j, n) + bias(job.up_bias, job.up_bias_bf16, j, n);
+            simd::store(gate + j, g * simd::sigmoid(g) * u, n);
+        }
+    });
+}
+
 void multiply(int64_t m, int64_t k, const Matrix &x, std::span<const Job> jobs, bool int8) {
     if (m <= few_rows && k > 0) return multiply_few(m, k, x, jobs);
-    (void)int8;
     for (const auto &job : jobs) {
-        const int64_t n = job.weight.kind.n;
-        if (!job.up) {
-            single(m, k, x, job.weight, job.out, job.epilogue);
-            continue;
-        }
-        std::vector<float> gate(size_t(m * n)), up(size_t(m * n));
-        single(m, k, x, job.weight, {gate.data(), false, n, 1, 0}, job.epilogue);
-        single(m, k, x, *job.up, {up.data(), false, n, 1, 0}, {job.up_bias, job.up_bias_bf16});
-        parallel_ranges(size_t(m), 1, [&](size_t begin, size_t end) {
-            simd::dispatch([&](auto) ALWAYS_INLINE {
-                for (size_t i = begin; i < end; i++)
-                    for (int64_t j = 0; j < n; j += simd::width) {
-                        const int count = int(std::min<int64_t>(simd::width, n - j));
-                        const simd::f32 g = simd::load(gate.data() + i * n + j, count);
-                        simd::store(gate.data() + i * n + j, g * simd::sigmoid(g) * simd::load(up.data() + i * n + j, count),
-                                    count);
-                    }
-            });
-            for (size_t i = begin; i < end; i++) finish_row(gate.data() + i * n, n, {}, int64_t(i), 0, job.out);
-        });
+        const auto form = job.weight.kind.form, other = job.up ? job.up->kind.form : form;
+        const bool packed = form == Form::int8 || other == Form::int8;
+        const bool integers = isa() == ISA::avx512_bf16 && (packed || int8);
+        if (job.up && (form == Form::dense || other == Form::dense))
+            multiply_apart(m, k, x, job, integers);
+        else if (job.up)
+            multiply_many(m, k, x, job, integers);
+        else
+            multiply_one(m, k, x, job, integers);
     }
 }
 

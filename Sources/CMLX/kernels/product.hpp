@@ -17,6 +17,9 @@ struct Job {
     bool up_bias_bf16 = false;
 };
 
+/// gate = silu(gate + bias) * (up + up_bias) for `count` columns from `first` on of a row.
+void join_gate(const Job &job, float *gate, const float *up, int64_t first, int64_t count);
+
 /// Runs the products of one x [m, k], rows contiguous. Uses the whole team of threads. Dense weights have the type of x.
 /// With `int8` products of many rows multiply 8-bit integers.
 void multiply(int64_t m, int64_t k, const Matrix &x, std::span<const Job> jobs, bool int8);

@@ -18,6 +18,13 @@ struct TypedPointer {
         if (type == FloatType::bf16) return simd::load(static_cast<const simd::bf16 *>(data) + i, count);
         return simd::load(static_cast<const simd::half *>(data) + i, count);
     }
+    ALWAYS_INLINE float load_one(int64_t i) const {
+        if (type == FloatType::f32) return static_cast<const float *>(data)[i];
+        uint16_t bits;
+        std::memcpy(&bits, static_cast<const char *>(data) + 2 * i, sizeof bits);
+        if (type == FloatType::bf16) return __builtin_bit_cast(float, uint32_t(bits) << 16);
+        return float(__builtin_bit_cast(_Float16, bits));
+    }
     ALWAYS_INLINE void store(int64_t i, simd::f32 v, int count) const {
         if (type == FloatType::f32) return simd::store(static_cast<float *>(data) + i, v, count);
         if (type == FloatType::bf16) return simd::store(static_cast<simd::bf16 *>(data) + i, v, count);

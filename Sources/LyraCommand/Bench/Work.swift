@@ -81,11 +81,4 @@ enum Work {
         let entries = 2 * Double(grid.count * v.patchValues * v.width) + 2 * 3 * Double(w.melBins * w.width * 2 * w.positions)
         return 3 * (products(c, tokens: tokens) + attention(c, tokens: tokens) + answer + speechWindow(w, c) + vision(v, grid)) - entries
     }
-
-    /// Weights that every new token reads: all layers and the head (tied or not, it is read once), in the compute type.
-    static func weightBytesPerToken(_ c: LyraConfiguration, _ precision: Precision) -> Double {
-        let d = Double(c.hiddenSize), k = Double(c.keyValueHeads * c.headDimension)
-        let layer = 2 * d * d + 2 * d * k + 3 * d * Double(c.intermediateSize)
-        return (Double(c.layers) * layer + d * Double(c.vocabularySize)) * (precision == .bf16 ? 2 : 4)
-    }
 }
