@@ -193,7 +193,7 @@ func load(_ name: String, _ root: String, _ change: (inout BenchmarkRequest) -> 
         }
         // What a killed process leaves of its last line.
         let items = "\(target)/items.jsonl"
-        #expect(try RunFolder.items(of: target).count == stop)
+        #expect(RunFolder.items(of: target).count == stop)
         let handle = try #require(FileHandle(forWritingAtPath: items))
         try handle.seekToEnd()
         try handle.write(contentsOf: Data("{\"index\":\(stop),\"id\":\"\(stop)\",\"sco".utf8))
@@ -208,6 +208,27 @@ func load(_ name: String, _ root: String, _ change: (inout BenchmarkRequest) -> 
             HTMLReport([try ReportRun(path)]).html().replacing(/Most memory: [0-9.]+ [MG]B/, with: "")
         }
         #expect(reports[0] == reports[1])
+    }
+
+    @Test func severalProcessesShareARun() async throws {
+        let data = try TemporaryFolder(), target = data.file("run")
+        try MiniData(root: data.path, count: 7).spokenQuestions("Docvqa_val", "lyra_docvqa_audio", "docvqa-speech")
+        let (benchmark, items) = try load("docvqa-speech", data.path)
+        func part(_ number: Int) async throws -> RunSummary {
+            let folder = try RunFolder(target, settings("docvqa-speech"), resume: false, shard: Shard(number: number, of: 3))
+            return try await EvaluationRun(benchmark, items: items, responder: ScriptedResponder(reply: Self.imperfect), folder: folder).run()
+        }
+        let first = try await part(2)
+        #expect(first.items == 2 && !first.isComplete)
+        _ = try await part(3)
+        let last = try await part(1)
+        let whole = try await run("docvqa-speech", data, into: data.file("whole"), Self.imperfect)
+        #expect(last.items == 7 && last.isComplete && last.metrics == whole.metrics && last.failures == whole.failures)
+        // What one of them left can be done by a process for all.
+        try FileManager.default.removeItem(atPath: "\(target)/items-2-of-3.jsonl")
+        #expect(try await run("docvqa-speech", data, into: target, resume: true, Self.imperfect).metrics == whole.metrics)
+        await #expect(throws: RunFolderError.exists(target)) { _ = try await part(1) }
+        #expect(Shard(number: 0, of: 2) == nil && Shard(number: 3, of: 2) == nil)
     }
 
     @Test func otherSettingsAreRefused() async throws {
