@@ -1,4 +1,5 @@
 // What is for training is not in validation or test: scenes, wordings, sentences, voices.
+import LyraMedia
 import Testing
 
 @testable import LyraSynthesis
