@@ -45,7 +45,7 @@ import Testing
             $0.options = ["lengths": "8,120", "depths": "0,50,100"]
             $0.extracts = true
         }
-        #expect(items.count == 2 * 3 * 2 * 2)
+        #expect(items.count == 24)
         #expect(items.count { !$0.extracts } == 12)
         let responder = ScriptedResponder { item in
             [item.slices["extractor"] == "on" || item.slices["length"] == "8" ? "I heard " + item.truth[0] : "nothing"]
