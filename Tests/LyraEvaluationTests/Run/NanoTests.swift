@@ -9,7 +9,7 @@ import Testing
         try MiniData(root: data.path, answer: { $1 == 0 ? "that is not in the picture" : "a red circle" }, count: 4).nano()
         let (benchmark, items) = try load("nano", data.path) { $0.extracts = true }
         // Four of each of five, needles twice, and one spoken answer.
-        #expect(items.count == 4 * 4 + 8 + 1)
+        #expect(items.count == 25)
         #expect(items.first { $0.id == "needle_5-0/on" }?.fact == 0.2...4.2)
         let responder = ScriptedResponder { item in
             switch item.slices["ability"] {
@@ -29,7 +29,7 @@ import Testing
         #expect(value("needle_5") == 100 && reached("needle_5") == true)
         #expect(value("needle_extractor_gain") == 75 && reached("needle_extractor_gain") == false)
         // A word too many for each sentence of six and three words of three.
-        #expect(value("wer") == 100 * 4.0 / (6 + 3 * 3))
+        #expect(value("wer") == 400.0 / 15)
         #expect(value("video") == 0 && value("digits") == nil)
         // True of the first of each: said of three, missed of three, and said once where it is not true.
         #expect(value("absent_f1") == 60)
