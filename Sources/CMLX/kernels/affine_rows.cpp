@@ -27,14 +27,14 @@ ALWAYS_INLINE inline void split_row(const float *values, int64_t k, int64_t grou
     typedef int8_t i8 __attribute__((vector_size(16)));
     typedef int8_t i8x8 __attribute__((vector_size(8)));
     for (int64_t g = 0; g < k / group; g++) {
-        f32 top = {};
-        bool finite = true;
+        f32 top = {}, strange = {};  // the latter not a number where a value is infinite or none
         for (int64_t j = g * group; j < (g + 1) * group; j += simd::width) {
-            const f32 v = simd::load(values + j), size = v < 0 ? -v : v;
-            top = size > top ? size : top;
-            finite = finite && simd::sum(v - v) == 0;  // not a number where v is infinite or none
+            const f32 v = simd::load(values + j);
+            top = simd::max(v < 0 ? -v : v, top);
+            strange += v - v;
         }
         const float largest = simd::highest(top);
+        const bool finite = simd::sum(strange) == 0;
         const float scale = finite ? largest / most : __builtin_nanf("");
         const float inverse = finite && largest > 0 ? most / largest : 0;
         i32 total = {};
@@ -71,67 +71,85 @@ struct Operand {
     const float *scales, *sums;
 };
 
-/// totals[m] += x[m] . w[n] lane by lane, for groups `begin` (a multiple of 16) ..< `end`.
-template <ISA set, int bits, int group, int M>
-ALWAYS_INLINE inline void row_piece(const Operand (&x)[M], const WeightData &w, int64_t n, int64_t begin, int64_t end,
-                                    f32 (&out)[M]) {
-    constexpr int64_t ahead = 8192;  // bytes to fetch weights before they are used
+/// sums[m][i] += x[m] . w[n + i] lane by lane for N rows of weights, groups `begin` (a multiple of 16) ..< `end`. Weights are
+/// fetched `ahead` bytes before they are used.
+template <ISA set, int bits, int group, int M, int N>
+ALWAYS_INLINE inline void multiply_groups(const Operand (&x)[M], const WeightData &w, int64_t n, int64_t begin, int64_t end,
+                                          int64_t ahead, f32 (&sums)[M][N]) {
     constexpr int halves = bits == 4 ? 2 : 1;
     // Lanes of a step take the scales of `spans` groups, or `repeats` steps that of one.
     constexpr int spans = std::max<int>(1, step_weights(bits) / group), repeats = std::max<int>(1, group / step_weights(bits));
     constexpr int stretch = simd::width / spans * repeats;  // steps that 16 groups make
     const int64_t bytes = int64_t(w.kind.k) * bits / 8, groups = w.kind.groups();
-    const uint8_t *row = w.row(n);
-    f32 totals[M];
-    for (int m = 0; m < M; m++) totals[m] = out[m];
+    const uint8_t *rows = w.row(n);
+    f32 totals[M][N];
+    for (int m = 0; m < M; m++)
+        for (int i = 0; i < N; i++) totals[m][i] = sums[m][i];
     for (int64_t g = begin; g < end; g += simd::width) {
         const int c = int(std::min<int64_t>(simd::width, end - g));
-        const f32 s = load_floats<set>(w.scales, n * groups + g, c), b = load_floats<set>(w.biases, n * groups + g, c);
-        f32 scales[M];
-        for (int m = 0; m < M; m++) {
-            scales[m] = s * simd::load(x[m].scales + g);
-            totals[m] = totals[m] + b * simd::load(x[m].sums + g);
+        f32 scales[M][N];
+        for (int i = 0; i < N; i++) {
+            const int64_t place = (n + i) * groups + g;
+            const f32 s = load_floats<set>(w.scales, place, c), b = load_floats<set>(w.biases, place, c);
+            for (int m = 0; m < M; m++) {
+                scales[m][i] = s * simd::load(x[m].scales + g);
+                totals[m][i] = totals[m][i] + b * simd::load(x[m].sums + g);
+            }
         }
-        const auto step = [&](int64_t at, const u32 &v, int index) ALWAYS_INLINE {
+        const auto step = [&](int64_t at, const u32 (&v)[N], int index) ALWAYS_INLINE {
             const i32 lane = simd::lanes() / (simd::width / spans) + index * spans;  // the group of each lane
-            u32 q[halves];
-            if constexpr (bits == 4) {
-                q[0] = v & 0x0f0f0f0fu;
-                q[1] = (v >> 4) & 0x0f0f0f0fu;
-            } else {
-                q[0] = v;
+            u32 q[N][halves];
+            for (int i = 0; i < N; i++) {
+                if constexpr (bits == 4) {
+                    q[i][0] = v[i] & 0x0f0f0f0fu;
+                    q[i][1] = (v[i] >> 4) & 0x0f0f0f0fu;
+                } else {
+                    q[i][0] = v[i];
+                }
             }
             for (int m = 0; m < M; m++) {
-                i32 dot = {};
-                for (int h = 0; h < halves; h++)
-                    simd::dot_quads(dot, q[h], simd::load_bits<u32>(x[m].high + at * halves + h * step_bytes));
-                dot = dot << 8;
-                for (int h = 0; h < halves; h++)
-                    simd::dot_quads(dot, q[h], simd::load_bits<u32>(x[m].low + at * halves + h * step_bytes));
-                f32 scale;
-                simd::permute(scale, scales[m], lane);
-                totals[m] = totals[m] + __builtin_convertvector(dot, f32) * scale;
+                i32 dots[N] = {};
+                const auto add = [&](const int8_t *operand) ALWAYS_INLINE {
+                    for (int h = 0; h < halves; h++) {
+                        const u32 part = simd::load_bits<u32>(operand + at * halves + h * step_bytes);
+                        for (int i = 0; i < N; i++) simd::dot_quads(dots[i], q[i][h], part);
+                    }
+                };
+                add(x[m].high);
+                for (int i = 0; i < N; i++) dots[i] = dots[i] << 8;
+                add(x[m].low);
+                for (int i = 0; i < N; i++) {
+                    f32 scale;
+                    simd::permute(scale, scales[m][i], lane);
+                    totals[m][i] = totals[m][i] + __builtin_convertvector(dots[i], f32) * scale;
+                }
             }
+        };
+        const auto whole = [&](int64_t at, int index) ALWAYS_INLINE {
+            u32 v[N];
+            for (int i = 0; i < N; i++) {
+                __builtin_prefetch(rows + i * bytes + at + ahead, 0, 2);
+                v[i] = simd::load_bits<u32>(rows + i * bytes + at);
+            }
+            step(at, v, index);
         };
         const int64_t low = g * group * bits / 8, high = std::min(bytes, low + stretch * step_bytes);
         if (high - low == stretch * step_bytes) {
 #pragma clang loop unroll(full)
-            for (int t = 0; t < stretch; t++) {
-                const int64_t at = low + t * step_bytes;
-                __builtin_prefetch(row + at + ahead, 0, 2);
-                step(at, simd::load_bits<u32>(row + at), t / repeats);
-            }
+            for (int t = 0; t < stretch; t++) whole(low + t * step_bytes, t / repeats);
         } else {
             int64_t at = low;
             int t = 0;
-            for (; at + step_bytes <= high; at += step_bytes, t++) {
-                __builtin_prefetch(row + at + ahead, 0, 2);
-                step(at, simd::load_bits<u32>(row + at), t / repeats);
+            for (; at + step_bytes <= high; at += step_bytes, t++) whole(at, t / repeats);
+            if (at < high) {
+                u32 v[N];
+                for (int i = 0; i < N; i++) v[i] = simd::load_bytes<set>(rows + i * bytes + at, high - at);
+                step(at, v, t / repeats);
             }
-            if (at < high) step(at, simd::load_bytes<set>(row + at, high - at), t / repeats);
         }
     }
-    for (int m = 0; m < M; m++) out[m] = totals[m];
+    for (int m = 0; m < M; m++)
+        for (int i = 0; i < N; i++) sums[m][i] = totals[m][i];
 }
 
 /// out[i * stride + j] = x[i] . w[first + j] for M rows of x, j < count.
@@ -139,20 +157,30 @@ template <ISA set, int bits, int group, int M>
 ALWAYS_INLINE inline void integer_rows(const Operand (&x)[M], const WeightData &w, int64_t first, int64_t count, float *out,
                                        int64_t stride) {
     constexpr int together = M == 1 || M == 3 ? 16 : 16 / M;  // weight rows whose sums are taken at once
+    constexpr int shared = M == 2 ? 2 : 1;             // that share a load of x
     const int64_t groups = w.kind.groups();
     // Where rows of x outgrow the first-level cache, they go by in pieces.
     constexpr int64_t cached = 24576 / (2 * M) / (simd::width * group) * (simd::width * group);
     constexpr int64_t piece = std::max<int64_t>(cached, simd::width * group) / group;  // in groups
+    // The next piece is that of the next row.
+    const int64_t ahead = groups > piece ? shared * int64_t(w.kind.k) * bits / 8 : 8192;
     for (int64_t j = 0; j < count; j += together) {
         const int here = int(std::min<int64_t>(together, count - j));
         f32 sums[M * together] = {};
-        for (int64_t top = 0; top < groups; top += piece)
-            for (int i = 0; i < here; i++) {
-                f32 totals[M];
-                for (int m = 0; m < M; m++) totals[m] = sums[m * together + i];
-                row_piece<set, bits, group, M>(x, w, first + j + i, top, std::min(groups, top + piece), totals);
-                for (int m = 0; m < M; m++) sums[m * together + i] = totals[m];
-            }
+        const auto multiply = [&](auto rows, int i, int64_t top) ALWAYS_INLINE {
+            constexpr int N = decltype(rows)::value;
+            f32 part[M][N];
+            for (int m = 0; m < M; m++)
+                for (int r = 0; r < N; r++) part[m][r] = sums[m * together + i + r];
+            multiply_groups<set, bits, group, M, N>(x, w, first + j + i, top, std::min(groups, top + piece), ahead, part);
+            for (int m = 0; m < M; m++)
+                for (int r = 0; r < N; r++) sums[m * together + i + r] = part[m][r];
+        };
+        for (int64_t top = 0; top < groups; top += piece) {
+            int i = 0;
+            for (; i + shared <= here; i += shared) multiply(std::integral_constant<int, shared>(), i, top);
+            for (; i < here; i++) multiply(std::integral_constant<int, 1>(), i, top);
+        }
         float result[M * together];
         for (int i = 0; i < M * together; i += 16) simd::horizontal_sums<16>(sums + i, result + i);
         for (int m = 0; m < M; m++)

@@ -10,7 +10,8 @@ namespace cmlx {
 
 namespace {
 
-constexpr int64_t chunk = 64;  // weight rows between epilogues
+constexpr int64_t chunk = 64;        // weight rows between epilogues
+constexpr int64_t most_chunks = 8;  // that are multiplied with a gate before those of its counterpart
 
 std::unique_ptr<PreparedRows> prepare(int64_t m, int64_t k, const Matrix &x, const WeightData &w) {
     if (w.kind.form == Form::affine) return std::make_unique<AffineRows>(m, k, x, w.kind.group, w.kind.bits);
@@ -46,20 +47,23 @@ void multiply_few(int64_t m, int64_t k, const Matrix &x, std::span<const Job> jo
     }
     constexpr int64_t worth_a_thread = 65536;  // bytes
     parallel_ranges(size_t(chunks), size_t(std::max<int64_t>(1, worth_a_thread / bytes)), [&](size_t begin, size_t end) {
-        float product[2 * few_rows * chunk];
+        float product[2 * few_rows * most_chunks * chunk];
         size_t at = 0;
-        for (size_t c = begin; c < end; c++) {
-            while (int64_t(c) >= parts[at].end) at++;
+        for (auto c = int64_t(begin); c < int64_t(end);) {
+            while (c >= parts[at].end) at++;
             const auto &[job, rows, up_rows, part_end] = parts[at];
-            const int64_t n = job->weight.kind.n, first = (int64_t(c) - part_end) * chunk + (n + chunk - 1) / chunk * chunk;
-            const int64_t count = std::min(chunk, n - first);
-            rows->multiply(job->weight, first, count, product, chunk);
-            if (job->up) up_rows->multiply(*job->up, first, count, product + few_rows * chunk, chunk);
+            // Memory is read in long stretches, of one matrix at a time.
+            const int64_t here = std::min({int64_t(end) - c, part_end - c, most_chunks}), stride = here * chunk;
+            const int64_t n = job->weight.kind.n, first = (c - part_end) * chunk + (n + chunk - 1) / chunk * chunk;
+            const int64_t count = std::min(stride, n - first);
+            rows->multiply(job->weight, first, count, product, stride);
+            if (job->up) up_rows->multiply(*job->up, first, count, product + few_rows * stride, stride);
             for (int64_t i = 0; i < m; i++) {
-                float *row = product + i * chunk;
-                if (job->up) join_gate(*job, row, row + few_rows * chunk, first, count);
+                float *row = product + i * stride;
+                if (job->up) join_gate(*job, row, row + few_rows * stride, first, count);
                 finish_row(row, count, job->up ? Epilogue{} : job->epilogue, i, first, job->out);
             }
+            c += here;
         }
     });
 }
