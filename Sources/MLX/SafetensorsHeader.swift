@@ -68,7 +68,9 @@ struct SafetensorsHeader {
 
     // MARK: Grammar
 
+    /// An object of strings, or null, which MLX's own writer puts where there are none.
     private mutating func readMetadata() throws(Invalid) {
+        if next() == UInt8(ascii: "n") { return try skip(depth: 0) }
         try members { parser, _, key throws(Invalid) in
             guard parser.metadata[key] == nil else { throw parser.fail("duplicate metadata \"\(key)\"") }
             parser.metadata[key] = String(decoding: try parser.string(), as: UTF8.self)

@@ -102,12 +102,15 @@ struct SpeechCommandOptions: ParsableArguments {
             "A shell command that speaks the text on its standard input (also {text}) into {output}, with {voice}.", valueName: "command"))
     var command = "espeak-ng --stdin -v {voice} -w {output}"
 
-    @Option(help: ArgumentHelp("Voices, with commas between them; one is chosen for each text.", valueName: "list"))
-    var voices = "en-us,en-us+f2,en-us+m3,en-gb,en-gb+f3,en-gb-scotland,en-gb-x-rp+m5,en-029"
+    @Option(
+        help: ArgumentHelp(
+            "Voices, with commas between them; one is chosen for each text. Default: eight English ones of espeak-ng.", valueName: "list"))
+    var voices: String?
+    private static let espeakVoices = "en-us,en-us+f2,en-us+m3,en-gb,en-gb+f3,en-gb-scotland,en-gb-x-rp+m5,en-029"
 
     func make() throws -> SpeechCommand {
         do {
-            return try SpeechCommand(command, voices: voices.split(separator: ",").map(String.init))
+            return try SpeechCommand(command, voices: (voices ?? Self.espeakVoices).split(separator: ",").map(String.init))
         } catch { throw UsageError(error.localizedDescription) }
     }
 }

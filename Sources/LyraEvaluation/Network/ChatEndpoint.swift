@@ -38,8 +38,9 @@ public struct ChatEndpoint: Sendable {
     ///   - key: sent as a bearer token.
     public init(_ address: String, model: String, key: String? = nil) throws(EndpointError) {
         let base = address.hasSuffix("/") ? String(address.dropLast()) : address
-        guard let url = URL(string: base.hasSuffix("/chat/completions") ? base : base + "/chat/completions"),
-            let scheme = url.scheme?.lowercased(), ["http", "https"].contains(scheme), url.host?.isEmpty == false
+        guard let given = URL(string: base), given.host?.isEmpty == false,
+            let scheme = given.scheme?.lowercased(), ["http", "https"].contains(scheme),
+            let url = URL(string: base.hasSuffix("/chat/completions") ? base : base + "/chat/completions")
         else { throw .invalidAddress(address) }
         (self.address, self.model, self.key) = (url, model, key)
     }

@@ -29,6 +29,9 @@ final class SpeechSynthesiser {
 
     /// 16 kHz samples of each text, in order.
     func speak(_ texts: [SpokenText]) throws -> [[Float]] {
+        if let empty = texts.first(where: { !$0.text.contains { $0.isLetter || $0.isNumber } }) {
+            throw SpeechSynthesisError.silent(voice: empty.voice.name, text: empty.text)
+        }
         let files = texts.indices.map { "\(folder)/\($0).wav" }
         defer { for file in files { unlink(file) } }
         // festival takes a while to begin: one run for all texts of a voice.

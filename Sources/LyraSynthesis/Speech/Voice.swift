@@ -18,7 +18,7 @@ public struct Voice: Sendable, Hashable {
 
 extension Voice {
     static let accents = [
-        "en-us", "en-gb", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029", "en-us-nyc",
+        "en-us", "en", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029", "en-us-nyc",
     ]
     /// Variants of espeak-ng that sound like people. A variant is in one split, in all accents.
     static let variants: [Split: [String]] = [

@@ -7,6 +7,7 @@ import Testing
     private func page(_ name: String, _ data: TemporaryFolder, _ reply: @escaping @Sendable (EvaluationItem) -> String) async throws -> String {
         let (benchmark, items) = try load(name, data.path) { if name == "needle" { $0.options = ["lengths": "8,9", "depths": "0,50"] } }
         let folder = data.file("run-\(name)")
+        try? FileManager.default.removeItem(atPath: folder)
         let run = EvaluationRun(
             benchmark, items: items, responder: ScriptedResponder { [reply($0)] }, folder: try RunFolder(folder, settings(name), resume: false))
         try await run.run()

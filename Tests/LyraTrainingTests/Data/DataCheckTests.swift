@@ -49,7 +49,9 @@ import Testing
         ])
         for index in items.indices { #expect(try data.sample(index, tinyEncoder()).media.count == index + 2) }
         struct Run: Decodable { var data: [DataSource] }
-        let run = try JSONDecoder().decode(Run.self, from: Data(#require(blocks.last).utf8))
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase  // as configurations are read
+        let run = try decoder.decode(Run.self, from: Data(#require(blocks.last).utf8))
         #expect(run.data.map(\.repeats) == [1, 2, 0.25])
         #expect(run.data[0].imageFolder == "images" && run.data[1].mediaFolder == "extra")
     }

@@ -79,6 +79,10 @@ import Testing
         }
     }
 
+    /// Products of few rows round activations to 16 bits, 2^-16 of the largest of a group, at each of a model's some thirty
+    /// products in a row: 8e-5 if errors add like random ones.
+    private static let rounding: Float = 1.5e-4
+
     /// The quantised copy computes what a plain checkpoint of the same, rounded, weights computes.
     @Test func aCopyEqualsItsWeightsWrittenOut() throws {
         let folder = try DataFolder()
@@ -101,12 +105,13 @@ import Testing
         try writer.write(to: written, replacing: [.model: values])
         let copy = try open(out), reference = try open(written)
         for adapter in [nil, Adapter.speech, .longSpeech] {
-            #expect(error(try logits(copy, adapter), try logits(reference, adapter)) < 1e-5)
+            let difference = error(try logits(copy, adapter), try logits(reference, adapter))
+            #expect(difference < Self.rounding, "\(difference)")
         }
         let hidden = MLXArray((0..<(3 * configuration.hiddenSize)).map { sin(Float($0)) }, [3, configuration.hiddenSize])
         var a = try copy.speechGenerator().newState(), b = a
         let ours = try copy.speechGenerator().logits(hidden, state: &a).asArray(Float.self)
-        #expect(error(ours, try reference.speechGenerator().logits(hidden, state: &b).asArray(Float.self)) < 1e-5)
+        #expect(error(ours, try reference.speechGenerator().logits(hidden, state: &b).asArray(Float.self)) < Self.rounding)
     }
 
     @Test func shardsStayShardsAndPatternsKeepLayers() throws {
