@@ -37,7 +37,12 @@ public struct LogMel {
         let size = Self.transformSize, hop = Self.hop, half = size / 2
         // Reflection around both ends, as a centred STFT pads.
         var padded = [Float](repeating: 0, count: windowSamples + size)
-        for (i, value) in samples.enumerated() { padded[half + i] = value }
+        // In one piece where there is one: element by element, a generic collection costs as much as the transform.
+        if samples.withContiguousStorageIfAvailable({ source in
+            padded.replaceSubrange(half..<(half + source.count), with: source)
+        }) == nil {
+            padded.replaceSubrange(half..<(half + samples.count), with: samples)
+        }
         for i in 1...half {
             padded[half - i] = padded[half + i]
             padded[half + windowSamples - 1 + i] = padded[half + windowSamples - 1 - i]
@@ -45,7 +50,8 @@ public struct LogMel {
         let framed = [Float](unsafeUninitializedCapacity: frames * size) { buffer, count in
             padded.withUnsafeBufferPointer { source in
                 for frame in 0..<frames {
-                    for i in 0..<size { buffer[frame * size + i] = source[frame * hop + i] }
+                    _ = UnsafeMutableBufferPointer(rebasing: buffer[(frame * size)..<((frame + 1) * size)])
+                        .update(from: source[(frame * hop)..<(frame * hop + size)])
                 }
             }
             count = frames * size

@@ -10,6 +10,8 @@ public struct SpeechEncoderConfiguration: CheckedConfiguration, Equatable {
     /// Share of the other steps that compute the whole window, silence and all, as in use; the rest stop after the longest
     /// utterance and cost less.
     public var fullShare = 0.5
+    /// Steps at the beginning that see single utterances without the silence after them: alignments are found on those first.
+    public var shortSteps = 1_000
     public var augmentation = SoundAugmentation()
     /// Recordings measured on, at most.
     public var validationLimit = 200
@@ -17,7 +19,7 @@ public struct SpeechEncoderConfiguration: CheckedConfiguration, Equatable {
     public init() {}
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
-        case stage, packedShare, fullShare, augmentation, validationLimit
+        case stage, packedShare, fullShare, shortSteps, augmentation, validationLimit
     }
 
     public init(from decoder: any Swift.Decoder) throws {
@@ -25,6 +27,7 @@ public struct SpeechEncoderConfiguration: CheckedConfiguration, Equatable {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         try values.read(.packedShare, &packedShare)
         try values.read(.fullShare, &fullShare)
+        try values.read(.shortSteps, &shortSteps)
         try values.read(.augmentation, &augmentation)
         try values.read(.validationLimit, &validationLimit)
         try PartConfiguration.refuseUnknown(
@@ -37,6 +40,7 @@ public struct SpeechEncoderConfiguration: CheckedConfiguration, Equatable {
         try values.encode(PartStage.speechEncoder, forKey: .stage)
         try values.encode(packedShare, forKey: .packedShare)
         try values.encode(fullShare, forKey: .fullShare)
+        try values.encode(shortSteps, forKey: .shortSteps)
         try values.encode(augmentation, forKey: .augmentation)
         try values.encode(validationLimit, forKey: .validationLimit)
     }
@@ -46,6 +50,7 @@ public struct SpeechEncoderConfiguration: CheckedConfiguration, Equatable {
         try augmentation.check()
         try PartConfiguration.range("packed_share", packedShare, 0...1)
         try PartConfiguration.range("full_share", fullShare, 0...1)
+        try PartConfiguration.range("short_steps", Double(shortSteps), 0...1e9)
         try PartConfiguration.range("validation_limit", Double(validationLimit), 1...1e9)
     }
 

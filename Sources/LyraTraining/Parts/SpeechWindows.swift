@@ -26,14 +26,16 @@ struct SpeechWindowMaker: Sendable {
     let melBins: Int
     /// Samples of the encoder's window.
     let windowSamples: Int
+    let cache = SoundCache(limit: 1 << 30)
 
     /// Windows are cut to whole units of this many mel frames.
     static let granularity = 100
 
     func batch(_ step: Int) throws -> SpeechBatch {
         var random = SplitMix64(state: configuration.settings.seed &* 0x9E37_79B9_7F4A_7C15 &+ UInt64(step) &* 0xD134_2543_DE82_EF95)
-        let isPacked = Double.random(in: 0..<1, using: &random) < configuration.packedShare
-        let isFull = isPacked || Double.random(in: 0..<1, using: &random) < configuration.fullShare
+        let isBeginning = step < configuration.shortSteps
+        let isPacked = Double.random(in: 0..<1, using: &random) < configuration.packedShare && !isBeginning
+        let isFull = isPacked || Double.random(in: 0..<1, using: &random) < configuration.fullShare && !isBeginning
         var windows: [SpeechWindow] = []
         while windows.count < configuration.settings.batchSize { windows.append(try window(isPacked: isPacked, &random)) }
         let full = windowSamples / LogMel.hopSamples, unit = Self.granularity
@@ -54,7 +56,7 @@ struct SpeechWindowMaker: Sendable {
         while true {
             let item = try recordings.item(Int.random(in: 0..<recordings.count, using: &random))
             guard let transcript = item.transcript else { throw NoTranscript(path: item.path) }
-            let sound = configuration.augmentation.varySpeed(try Recordings.samples(item), &random)
+            let sound = configuration.augmentation.varySpeed(try cache.samples(item), &random)
             let pause = silence(samples.isEmpty ? 0...0.3 : 0.1...0.7)
             guard samples.count + pause + sound.count <= windowSamples else {
                 if !samples.isEmpty { break }
