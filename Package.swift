@@ -16,6 +16,8 @@ let package = Package(
         .library(name: "LyraText", targets: ["LyraText"]),
         .library(name: "LyraModel", targets: ["LyraModel"]),
         .library(name: "LyraTraining", targets: ["LyraTraining"]),
+        .library(name: "LyraEvaluation", targets: ["LyraEvaluation"]),
+        .library(name: "LyraSynthesis", targets: ["LyraSynthesis"]),
         .library(name: "MLX", targets: ["MLX"]),
         .executable(name: "lyra", targets: ["LyraCommand"]),
     ],
@@ -26,6 +28,7 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CMLXLibrary", pkgConfig: "lyra-mlx"),
         .systemLibrary(name: "CFFmpegLibrary", pkgConfig: "lyra-ffmpeg"),
+        .systemLibrary(name: "CCairo", pkgConfig: "cairo", providers: [.apt(["libcairo2-dev"])]),
         .target(
             name: "CMLX", dependencies: ["CMLXLibrary"],
             linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary(":libgomp.so.1")]),
@@ -35,12 +38,14 @@ let package = Package(
         .target(name: "LyraText", swiftSettings: strict),
         .target(name: "LyraModel", dependencies: ["MLX"], swiftSettings: strict),
         .target(name: "Lyra", dependencies: ["LyraModel", "LyraMedia", "LyraText"], swiftSettings: strict),
+        .target(name: "LyraSynthesis", dependencies: ["CCairo", "LyraMedia", "LyraText"], swiftSettings: strict),
         .target(
             name: "LyraTraining", dependencies: ["Lyra", "LyraModel", "LyraMedia", "LyraText", "MLX"], swiftSettings: strict),
+        .target(name: "LyraEvaluation", dependencies: ["Lyra", "LyraModel", "LyraMedia"], swiftSettings: strict),
         .executableTarget(
             name: "LyraCommand",
             dependencies: [
-                "Lyra", "LyraTraining", "LyraModel", "LyraMedia", "LyraText", "MLX",
+                "Lyra", "LyraTraining", "LyraEvaluation", "LyraSynthesis", "LyraModel", "LyraMedia", "LyraText", "MLX",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -53,6 +58,10 @@ let package = Package(
         .testTarget(
             name: "LyraTrainingTests",
             dependencies: ["LyraTraining", "Lyra", "LyraModel", "LyraMedia", "LyraText", "MLX"], swiftSettings: strict),
+        .testTarget(
+            name: "LyraEvaluationTests", dependencies: ["LyraEvaluation", "Lyra", "LyraModel", "LyraMedia"], swiftSettings: strict),
+        .testTarget(
+            name: "LyraSynthesisTests", dependencies: ["LyraSynthesis", "LyraMedia", "LyraText"], swiftSettings: strict),
         .testTarget(name: "LyraTests", dependencies: ["Lyra"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6],

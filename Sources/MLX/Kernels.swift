@@ -21,26 +21,6 @@ public enum Kernel {
         var c: cmlx_activation { cmlx_activation(rawValue: rawValue) }
     }
 
-    /// activation(x Wᵀ + bias) + residual.
-    ///
-    /// - Parameters:
-    ///   - x: `[..., K]`; converted to the weight's type where they differ.
-    ///   - weight: `[N, K]` as it lies in a checkpoint; read in place.
-    ///   - bias: `[N]`.
-    ///   - residual: `[..., N]`, added after the activation. In `float32` with `outputType: .float32` this keeps a
-    ///     residual stream in full precision while the product is taken in `bfloat16`.
-    ///   - outputType: the type of x unless given.
-    /// - Returns: `[..., N]`
-    public static func linear(
-        _ x: MLXArray, weight: MLXArray, bias: MLXArray? = nil, activation: Activation = .none,
-        residual: MLXArray? = nil, outputType: DType? = nil
-    ) -> MLXArray {
-        .make {
-            cmlx_kernel_linear(
-                x.handle, weight.handle, bias?.handle, activation.c, residual?.handle, (outputType ?? x.dtype).c, $0)
-        }
-    }
-
     /// Product of the matrices in the last two axes, either taken transposed. Leading axes are equal, or absent in b.
     public static func matmul(
         _ a: MLXArray, _ b: MLXArray, transposeA: Bool = false, transposeB: Bool = false, outputType: DType? = nil

@@ -27,9 +27,8 @@ import Testing
     }
 
     @Test(arguments: try pages()) func swiftCodeCompiles(page: String) throws {
-        let sources = try ["ReadmeExample.swift", "ExampleGuideTests.swift"].map {
-            Self.lines(try Self.text("Tests/LyraTests/" + $0))
-        }
+        let files = ["LyraTests/ReadmeExample.swift", "LyraTests/ExampleGuideTests.swift", "LyraTrainingTests/TrainingGuideTests.swift"]
+        let sources = try files.map { Self.lines(try Self.text("Tests/" + $0)) }
         for block in try Self.swiftBlocks(page) {
             let body = Array(block.drop { $0.hasPrefix("import ") })
             let imports = block.prefix { $0.hasPrefix("import ") }

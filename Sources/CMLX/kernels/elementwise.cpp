@@ -177,6 +177,12 @@ mx::array swiglu(const mx::array &gate, const std::optional<mx::array> &up, mx::
     return record<SwiGLU>(shape, gate.dtype(), {gate}, s);
 }
 
+std::vector<mx::array> swiglu_gradients(const mx::array &gate, const mx::array &up, const mx::array &upstream,
+                                        mx::Stream s) {
+    return mx::array::make_arrays({gate.shape(), up.shape()}, {gate.dtype(), up.dtype()},
+                                  std::make_shared<SwiGLUGradient>(s), {gate, up, upstream});
+}
+
 mx::array add(const mx::array &a, const mx::array &b, mx::Dtype output, mx::Stream s) {
     if (!on_cpu(s)) {
         const auto wide = [&](const mx::array &x) { return mx::astype(x, mx::float32, s); };

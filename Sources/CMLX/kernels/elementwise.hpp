@@ -11,6 +11,8 @@ mx::array activation(const mx::array &x, cmlx_activation kind, float parameter, 
 mx::array activation_gradient(const mx::array &x, const mx::array &upstream, cmlx_activation kind, float parameter,
                               mx::Stream s);
 mx::array swiglu(const mx::array &gate, const std::optional<mx::array> &up, mx::Stream s);
+/// Of gate and up, given the upstream gradient of silu(gate) * up; on a CPU.
+std::vector<mx::array> swiglu_gradients(const mx::array &gate, const mx::array &up, const mx::array &upstream, mx::Stream s);
 mx::array add(const mx::array &a, const mx::array &b, mx::Dtype output, mx::Stream s);
 mx::array convert(const mx::array &x, mx::Dtype output, mx::Stream s);
 

@@ -3,6 +3,7 @@ import ArgumentParser
 import Foundation
 import Lyra
 import LyraModel
+import MLX
 
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -16,12 +17,17 @@ struct BenchCommand: AsyncParsableCommand {
             machine can do: a large matrix product, and reading memory, both measured here. Operations are counted from \
             the configurations (a multiplication and an addition are two), without norms and activations.
 
-            Stages: speech (one 30 s window), vision (448 x 448 pixels), prefill (512 and 2,048 tokens), decode (tokens \
+            Stages: speech (one window: 30 s in the release), vision (448 x 448 pixels), prefill (512 and 2,048 tokens), decode (tokens \
             after --context others), generator and vocoder (spoken replies), reply (a spoken question, to first text \
             and first sound).
 
+            With --train it measures steps of training on samples with a picture, one window of speech and text: small \
+            sizes train from random weights, encoders and all; from mini on an adapter trains beside frozen weights. Shares \
+            of the peak do not count what gradient checkpointing computes twice.
+
             Examples:
               lyra bench --preset mini
+              lyra bench --train --preset nano
               lyra bench --model Lyra_Mini_3B --only prefill,decode --context 8192
               lyra bench --preset mini --keep | tail -1 | jq .decode_tokens_per_second
             """)
@@ -57,9 +63,18 @@ struct BenchCommand: AsyncParsableCommand {
     @Flag(help: "Keep the random checkpoint in the cache folder, and use the one that is there.")
     var keep = false
 
+    @Flag(help: "Measure steps of training instead: of nano, of nano at hidden size 512 and of mini, or of --preset.")
+    var train = false
+
     func run() async throws {
         Log.start(verbose: model.verbose)
         let plan = try BenchPlan(self)
+        if train {
+            guard model.model == nil else { throw UsageError("--train measures random weights: give --preset instead of --model") }
+            let bench = TrainBench(
+                cases: preset.map { [TrainCase.named($0)] } ?? TrainCase.all, precision: model.precision ?? (Kernel.hasFastBFloat16 ? .bf16 : .f32), runs: plan.runs)
+            return try Terminal.shared.write(try await bench.run())
+        }
         guard (preset == nil) != (model.model == nil) || (preset == nil && (try? model.path()) != nil) else {
             throw UsageError("say what to measure: either --preset tiny|mini|base|pro or --model DIR")
         }

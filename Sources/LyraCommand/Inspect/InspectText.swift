@@ -68,7 +68,7 @@ extension InspectReport {
             ],
             ["", "vocabulary \(c.vocabularySize), \(c.tiesEmbeddings ? "tied" : "separate") head, M-RoPE sections \(c.mropeSections)"],
             ["extractor", c.keepRate.map { rate in "every \(c.compressGap ?? 0) layers keep \(rate)" + (rate >= 1 ? " (off)" : "") } ?? "no settings"],
-            ["speech projector", "\(c.speechStack) frames of \(c.speechHiddenSize) -> \(c.projectorInnerSize) -> \(c.hiddenSize)"],
+            ["speech projector", "\(c.speechStack) frames of \(c.speechHiddenSize) -> \(c.projectorWidth) -> \(c.hiddenSize)"],
         ]
         if let g = c.generator {
             let l = g.layers

@@ -41,7 +41,7 @@ struct ReplyFlags: ParsableArguments {
     var seed: UInt64 = 0
 
     @Option(
-        help: "Low-rank adapter: auto takes none without speech, speech for up to 30 s of it, long_speech for more.")
+        help: "Low-rank adapter: auto takes none without speech, speech for one window of it (30 s in the release), long_speech for more.")
     var adapter = AdapterChoice.automatic
 
     @Option(

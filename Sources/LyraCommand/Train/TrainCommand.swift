@@ -83,6 +83,12 @@ struct TrainCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Seed of the order of samples, new adapters and dropout.", valueName: "n"))
     var seed: UInt64?
 
+    @Flag(help: "Write the adapter's projector as the release does, as non_lora_trainables.bin.")
+    var releaseLayout = false
+
+    @Flag(help: "Train the speech generator one token off, as the original does, for its checkpoints.")
+    var compat = false
+
     @Flag(help: "Say what is loaded and skipped.")
     var verbose = false
 
@@ -108,6 +114,8 @@ struct TrainCommand: AsyncParsableCommand {
         if let learningRate { configuration.learningRate = learningRate }
         if let batchSize { configuration.batchSize = batchSize }
         if let seed { configuration.seed = seed }
+        if releaseLayout { configuration.releaseLayout = true }
+        if compat { configuration.compatible = true }
         try await train(configuration)
         // Not after a failure: it waits for the others, who would wait for this process.
         try DistributedGroup.leave()

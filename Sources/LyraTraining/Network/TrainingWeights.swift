@@ -143,6 +143,13 @@ final class TrainingWeights {
         names = masters.keys.sorted()
     }
 
+    /// What a run's configuration says.
+    convenience init(_ location: ModelLocation, _ language: LyraConfiguration, _ configuration: TrainingConfiguration) throws {
+        try self.init(
+            location, language, precision: configuration.precision, adapter: configuration.adapter, seed: configuration.seed
+        ) { configuration.trainable.group(of: $0) != nil }
+    }
+
     var hasGenerator: Bool { has(.model, prefix: "speech_generator.") }
 
     private func has(_ part: ModelPart, prefix: String) -> Bool {

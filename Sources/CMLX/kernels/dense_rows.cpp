@@ -1,10 +1,8 @@
-// Products of a few rows with a big weight matrix at the speed memory delivers the weights; see skinny.hpp.
-#include "skinny.hpp"
-#include <utility>
-#include <vector>
+// A few rows of activations times rows of a dense matrix; see dense_rows.hpp.
+#include "dense_rows.hpp"
+#include <algorithm>
 #include "convert.hpp"
-#include "parallel.hpp"
-#include "scratch.hpp"
+#include "horizontal.hpp"
 #include "simd.hpp"
 
 namespace cmlx {
@@ -83,43 +81,6 @@ ALWAYS_INLINE inline void multiply_rows(const typename S::X *const (&x)[M], cons
         }
 }
 
-/// Sums within each of `count` vectors, a power of two up to 16, by halving: out[i] = sum(v[i]).
-template <int count>
-ALWAYS_INLINE inline void horizontal_sums(f32 *v, float *out) {
-    const auto halve = [&](auto chunk, int left)
-                           ALWAYS_INLINE {  // vectors i and i + left share one; chunks of lanes halve
-        constexpr int s = decltype(chunk)::value;
-        for (int i = 0; i < left; i++) {
-            const f32 a = v[i], b = v[i + left];
-            v[i] = [&]<int... lane>(std::integer_sequence<int, lane...>) ALWAYS_INLINE {
-                constexpr auto from = [](int l) {
-                    return l / (s / 2) / (16 / s) * 16 + l / (s / 2) % (16 / s) * s + l % (s / 2);
-                };
-                return __builtin_shufflevector(a, b, from(lane)...) +
-                       __builtin_shufflevector(a, b, (from(lane) + s / 2)...);
-            }(std::make_integer_sequence<int, 16>());
-        }
-    };
-    if constexpr (count >= 2) halve(std::integral_constant<int, 16>(), count / 2);
-    if constexpr (count >= 4) halve(std::integral_constant<int, 8>(), count / 4);
-    if constexpr (count >= 8) halve(std::integral_constant<int, 4>(), count / 8);
-    if constexpr (count >= 16) halve(std::integral_constant<int, 2>(), count / 16);
-    f32 all = v[0];
-    if constexpr (count <= 1)
-        all += __builtin_shufflevector(all, all, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
-    if constexpr (count <= 2)
-        all += __builtin_shufflevector(all, all, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11);
-    if constexpr (count <= 4)
-        all += __builtin_shufflevector(all, all, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
-    if constexpr (count <= 8)
-        all += __builtin_shufflevector(all, all, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
-    for (int i = 0; i < count; i++) {  // the first halving chose the lowest bit of a lane's place, and so on
-        int place = 0;
-        for (int bit = 1, up = count / 2; bit < count; bit *= 2, up /= 2) place += i & up ? bit : 0;
-        out[i] = all[place * (16 / count)];
-    }
-}
-
 /// out[m][j] = x[m] . w[j] for n rows of weights.
 template <class S, int M, class W>
 ALWAYS_INLINE inline void columns(const typename S::X *const *lines, const W *w, int64_t n, int64_t k, float *out,
@@ -148,18 +109,41 @@ ALWAYS_INLINE inline void columns(const typename S::X *const *lines, const W *w,
         for (; j + together <= here; j += together) multiply(std::integral_constant<int, together>(), j);
         for (; j < here; j++) multiply(std::integral_constant<int, 1>(), j);
         float result[M * rows];
-        for (int i = 0; i < M * rows; i += batch) horizontal_sums<batch>(sums + i, result + i);
+        for (int i = 0; i < M * rows; i += batch) simd::horizontal_sums<batch>(sums + i, result + i);
         for (int m = 0; m < M; m++)
             for (int i = 0; i < here; i++) out[m * out_stride + first + i] = result[m * rows + i];
     }
 }
 
-/// Copies the rows of x to aligned memory, in the type the kernel multiplies: they are read again for every weight row,
-/// and arrays begin where a vector straddles two cache lines.
-std::vector<const void *> prepare(int64_t m, int64_t k, const Matrix &x, bool pairs) {
+template <class W>
+void run(int64_t m, int64_t k, const std::vector<const void *> &lines, const W *w, int64_t n, float *out, int64_t stride) {
+    simd::dispatch([&](auto level) ALWAYS_INLINE {
+        using S = Step<decltype(level)::value, W>;
+        const typename S::X *rows[few_rows];
+        for (int i = 0; i < few_rows; i++) rows[i] = static_cast<const typename S::X *>(lines[std::min<size_t>(i, m - 1)]);
+        if (m == 1)
+            columns<S, 1>(rows, w, n, k, out, stride);
+        else if (m == 2)
+            columns<S, 2>(rows, w, n, k, out, stride);
+        else if (m == 3)
+            columns<S, 3>(rows, w, n, k, out, stride);
+        else if (m == 4)
+            columns<S, 4>(rows, w, n, k, out, stride);
+        else if (m <= 6)
+            columns<S, 6>(rows, w, n, k, out, stride);
+        else
+            columns<S, 8>(rows, w, n, k, out, stride);
+    });
+}
+
+}  // namespace
+
+DenseRows::DenseRows(int64_t m, int64_t k, const Matrix &x, bool bf16_weights) : k_(k) {
+    // The type that the kernel multiplies; rows begin at a cache line, or vectors would straddle two.
+    const bool pairs = isa() == ISA::avx512_bf16 && bf16_weights;
     const int64_t bytes = (k * (pairs ? 2 : 4) + 63) / 64 * 64;
-    auto *memory = static_cast<char *>(scratch(size_t(m * bytes)));
-    std::vector<const void *> lines(m);
+    memory_.resize(size_t(m * bytes) + 64);
+    auto *memory = reinterpret_cast<char *>((reinterpret_cast<uintptr_t>(memory_.data()) + 63) / 64 * 64);
     for (int64_t i = 0; i < m; i++) {
         void *line = memory + i * bytes;
         const void *row = static_cast<const char *>(x.data) + i * x.row_stride * (x.bf16 ? 2 : 4);
@@ -167,56 +151,16 @@ std::vector<const void *> prepare(int64_t m, int64_t k, const Matrix &x, bool pa
             std::memcpy(line, row, size_t(k) * (pairs ? 2 : 4));
         else
             convert_row(static_cast<const bf16 *>(row), static_cast<float *>(line), k);
-        lines[i] = line;
+        lines_.push_back(line);
     }
-    return lines;
 }
 
-template <class W>
-void run(int64_t m, int64_t n, int64_t k, const Matrix &x, const W *w, const Matrix &out, const Epilogue &epilogue) {
-    constexpr int most = 8, chunk = 64;  // rows of x a pass, weight rows between epilogues
-    const bool pairs = isa() == ISA::avx512_bf16 && std::is_same_v<W, bf16>;
-    const auto lines = prepare(m, k, x, pairs);
-    const int64_t chunks = (n + chunk - 1) / chunk;
-    parallel_ranges(size_t(chunks), size_t(std::max<int64_t>(1, 65536 / (chunk * k))), [&](size_t begin, size_t end) {
-        float result[most * chunk];
-        for (size_t c = begin; c < end; c++) {
-            const int64_t first = int64_t(c) * chunk, count = std::min<int64_t>(chunk, n - first);
-            for (int64_t top = 0; top < m; top += most) {
-                const int here = int(std::min<int64_t>(most, m - top));
-                simd::dispatch([&](auto level) ALWAYS_INLINE {
-                    using S = Step<decltype(level)::value, W>;
-                    const typename S::X *rows[most];
-                    for (int i = 0; i < most; i++)
-                        rows[i] = static_cast<const typename S::X *>(lines[top + std::min(i, here - 1)]);
-                    const W *p = w + first * k;
-                    if (here == 1)
-                        columns<S, 1>(rows, p, count, k, result, chunk);
-                    else if (here == 2)
-                        columns<S, 2>(rows, p, count, k, result, chunk);
-                    else if (here == 3)
-                        columns<S, 3>(rows, p, count, k, result, chunk);
-                    else if (here == 4)
-                        columns<S, 4>(rows, p, count, k, result, chunk);
-                    else if (here <= 6)
-                        columns<S, 6>(rows, p, count, k, result, chunk);
-                    else
-                        columns<S, 8>(rows, p, count, k, result, chunk);
-                });
-                for (int i = 0; i < here; i++) finish_row(result + i * chunk, count, epilogue, top + i, first, out);
-            }
-        }
-    });
-}
-
-}  // namespace
-
-void skinny(int64_t m, int64_t n, int64_t k, const Matrix &x, const void *weight, const Matrix &out,
-            const Epilogue &epilogue) {
-    if (x.bf16)
-        run(m, n, k, x, static_cast<const bf16 *>(weight), out, epilogue);
+void DenseRows::multiply(const WeightData &w, int64_t first, int64_t count, float *out, int64_t stride) const {
+    const auto m = int64_t(lines_.size());
+    if (w.bf16)
+        run(m, k_, lines_, reinterpret_cast<const bf16 *>(w.row(first)), count, out, stride);
     else
-        run(m, n, k, x, static_cast<const float *>(weight), out, epilogue);
+        run(m, k_, lines_, reinterpret_cast<const float *>(w.row(first)), count, out, stride);
 }
 
 }  // namespace cmlx

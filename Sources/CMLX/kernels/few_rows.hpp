@@ -1,0 +1,21 @@
+// Products of a few rows with weight matrices of any form: bound by how fast memory delivers the weights.
+#pragma once
+#include "product.hpp"
+
+namespace cmlx {
+
+/// Up to how many rows of x products are bound by memory: every row is multiplied while a weight is near.
+constexpr int64_t few_rows = 8;
+
+/// Rows of x made ready for weights of one kind. A row's results do not depend on how many go together.
+class PreparedRows {
+public:
+    virtual ~PreparedRows() = default;
+    /// out[i * stride + j] = x[i] . w[first + j] for all rows of x and j < count, on the calling thread.
+    virtual void multiply(const WeightData &w, int64_t first, int64_t count, float *out, int64_t stride) const = 0;
+};
+
+/// Runs the products of one x [m <= few_rows, k] on the whole team.
+void multiply_few(int64_t m, int64_t k, const Matrix &x, std::span<const Job> jobs);
+
+}  // namespace cmlx
