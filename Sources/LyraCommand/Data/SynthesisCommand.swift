@@ -38,6 +38,7 @@ struct DataSynthesisCommand: AsyncParsableCommand {
               lyra data synth world
               lyra data synth world --split train --pictures 50000 --spoken 50000 --transcription 0
               lyra data synth world --split test --held-out 500
+              lyra data synth world --split test --only needle_5 needle_30
             """)
 
     @Argument(help: "Folder for the data; made if it is not there.")
@@ -81,6 +82,10 @@ struct DataSynthesisCommand: AsyncParsableCommand {
 
     @Option(help: ArgumentHelp("Digits by people; needs --real-speech. Default: 5000.", valueName: "n"))
     var digits: Int?
+
+    @Option(
+        parsing: .upToNextOption, help: ArgumentHelp("Only these data files, such as pictures or needle_30.", valueName: "name"))
+    var only: [String] = []
 
     @Option(help: ArgumentHelp("Items of each file of validation and test.", valueName: "n"))
     var heldOut = 200
@@ -142,6 +147,7 @@ struct DataSynthesisCommand: AsyncParsableCommand {
         plan.heldOut = heldOut
         plan.questionsPerPicture = questions
         plan.longestMinutes = longest
+        plan.only = only.isEmpty ? nil : Set(only)
         plan.realSpeech = realSpeech
         for file in SynthesisPlan.files { plan.counts[file.name] = Int((Double(file.count) * scale).rounded()) }
         for (name, count) in counts { if let count { plan.counts[name] = count } }

@@ -7,10 +7,15 @@ struct DataFile: Sendable {
     var count: Int
     /// Items that are made, and kept, together.
     var shardSize = 200
+    /// Another file, with the answers as recordings, by the ids of this one: what units are made from.
+    var answersFile: String?
     var make: @Sendable (inout Item) -> Void
 
-    init(_ name: String, _ count: Int, shardSize: Int = 200, _ make: @escaping @Sendable (inout Item) -> Void) {
-        (self.name, self.count, self.shardSize, self.make) = (name, count, shardSize, make)
+    init(
+        _ name: String, _ count: Int, shardSize: Int = 200, answersFile: String? = nil,
+        _ make: @escaping @Sendable (inout Item) -> Void
+    ) {
+        (self.name, self.count, self.shardSize, self.answersFile, self.make) = (name, count, shardSize, answersFile, make)
     }
 
     var shardCount: Int { (count + shardSize - 1) / shardSize }

@@ -9,11 +9,13 @@ public enum SynthesisError: Error, LocalizedError, Equatable {
     case otherData(folder: String, holds: String, wanted: String)
     case cannotWrite(path: String, reason: String)
     case noDigits(folder: String)
+    case noSuchFile(String)
 
     public var errorDescription: String? {
         switch self {
         case .otherData(let folder, let holds, let wanted):
             "\(folder) holds data made with \(holds), not \(wanted); choose another folder, or the same settings to go on"
+        case .noSuchFile(let name): "there is no data file '\(name)' in what is to be made"
         case .noDigits(let folder):
             "\(folder) has no recordings of digits by several people (free-spoken-digits.tar.gz, or files like 7_jackson_12.wav)"
         case .cannotWrite(let path, let reason): "cannot write \(path): \(reason)"
@@ -60,10 +62,10 @@ public enum DataSet {
     ) async throws -> Summary {
         try SpeechSynthesiser.requireEngines()
         try prepare(plan)
-        let files = try Dictionary(uniqueKeysWithValues: plan.splits.map { ($0, try plan.files(of: $0)) })
+        let files = try plan.files()
         var shards: [Shard] = [], kept = 0
-        for split in plan.splits {
-            for file in files[split] ?? [] {
+        for (split, files) in files {
+            for file in files {
                 for number in 0..<file.shardCount {
                     let shard = Shard(split: split, file: file, number: number)
                     if ShardFiles(plan.folder, split, file, number).isComplete { kept += shard.range.count } else { shards.append(shard) }
@@ -91,7 +93,7 @@ public enum DataSet {
         var summary = queue.summary
         summary.kept = kept
         summary.seconds = (ContinuousClock.now - began) / .seconds(1)
-        for split in plan.splits { summary.files += try ShardFiles.join(plan.folder, split, files[split] ?? []) }
+        for (split, files) in files { summary.files += try ShardFiles.join(plan.folder, split, files) }
         return summary
     }
 

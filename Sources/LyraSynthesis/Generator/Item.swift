@@ -134,7 +134,12 @@ struct Item {
     }
 
     var utterances: [Utterance] {
-        var result = spoken.map { utterance($0.path, $0.text.text, $0.text.voice.name) }
+        var result = spoken.map { spoken in
+            var result = utterance(spoken.path, spoken.text.text, spoken.text.voice.name)
+            // Found by the line whose answer it is.
+            if let line = records.first(where: { $0.answerSpeech == spoken.path }) { result.id = line.id }
+            return result
+        }
         if let recording, recording.withTranscript, let transcript = records[0].transcripts.first ?? nil {
             result.append(utterance(recording.path, transcript, recording.plan.voices[0].voice.name))
         }

@@ -43,13 +43,15 @@ struct ShardFiles {
             result.append((path, data.count { $0 == UInt8(ascii: "\n") }))
         }
         for file in files {
-            var data = Data()
+            var data = Data(), utterances = Data()
             for number in 0..<file.shardCount {
                 let shard = ShardFiles(folder, split, file, number)
                 data += try Data(contentsOf: URL(fileURLWithPath: shard.lines))
-                speech += FileManager.default.contents(atPath: shard.utterances) ?? Data()
+                utterances += FileManager.default.contents(atPath: shard.utterances) ?? Data()
             }
             try write(data, file.name)
+            if let name = file.answersFile { try write(utterances, name) }
+            speech += utterances
         }
         if !speech.isEmpty { try write(speech, "speech") }
         return result

@@ -20,6 +20,9 @@ public struct SynthesisPlan: Sendable {
     /// Folder with recordings of digits by people.
     public var realSpeech: String?
 
+    /// Files to be made, by name; nil: all.
+    public var only: Set<String>?
+
     public init(folder: String, splits: [Split]) { (self.folder, self.splits) = (folder, splits) }
 
     /// Files of training, with their usual numbers of items.
@@ -37,15 +40,18 @@ public struct SynthesisPlan: Sendable {
         ("digits", 5_000, "Digits by people, where --real-speech is given."),
     ]
 
-    /// - Throws: if there are no recordings of people where they should be.
-    func files(of split: Split) throws -> [DataFile] {
+    /// - Throws: ``SynthesisError`` if there are no recordings of people where they should be, or no file of a wanted name.
+    func files() throws -> [(split: Split, files: [DataFile])] {
         let digits = try realSpeech.map { try SpokenDigits(folder: $0, scratch: folder + "/.real") }
-        let files = switch split {
-        case .train: trainingFiles(digits)
-        case .validation: validationFiles(digits)
-        case .test: testFiles(digits)
+        let all = splits.map { split in
+            switch split {
+            case .train: (split, trainingFiles(digits))
+            case .validation: (split, validationFiles(digits))
+            case .test: (split, testFiles(digits))
+            }
         }
-        return files.filter { $0.count > 0 }
+        if let unknown = only?.subtracting(all.flatMap { $1.map(\.name) }).min() { throw SynthesisError.noSuchFile(unknown) }
+        return all.map { split, files in (split, files.filter { $0.count > 0 && only?.contains($0.name) ?? true }) }
     }
 
     private func trainingFiles(_ digits: SpokenDigits?) -> [DataFile] {
@@ -63,7 +69,7 @@ public struct SynthesisPlan: Sendable {
                 return DataFile(
                     name, count, shardSize: 1,
                     Recipes.long(.train, minutes: 1...max(1, longestMinutes), needles: 4, others: true))
-            case "answers": return DataFile(name, count, Recipes.answers())
+            case "answers": return DataFile(name, count, answersFile: "answer_speech", Recipes.answers())
             case "voice": return DataFile(name, count, Recipes.voice)
             default: return digits.map { DataFile(name, count, $0.recipe()) }
             }
@@ -84,7 +90,7 @@ public struct SynthesisPlan: Sendable {
             DataFile(
                 "long", heldOut == 0 ? 0 : few, shardSize: 1,
                 Recipes.long(.validation, minutes: 2...5, needles: 4, others: true, ability: "needle")),
-            DataFile("answers", heldOut, Recipes.answers(ability: "spoken_answer")),
+            DataFile("answers", heldOut, answersFile: "answer_speech", Recipes.answers(ability: "spoken_answer")),
         ] + (digits.map { [DataFile("digits", heldOut, $0.recipe(ability: "digits"))] } ?? [])
     }
 
@@ -110,7 +116,7 @@ public struct SynthesisPlan: Sendable {
             DataFile("absent_picture", heldOut, Recipes.absent(ability: "absent_picture")),
             DataFile("absent_recording", heldOut, shardSize: 50, Recipes.passage(.test, ability: "absent_recording", absent: 0.5)),
             DataFile("passages", heldOut, shardSize: 50, Recipes.passage(.test, ability: "passages", absent: 0)),
-            DataFile("spoken_answer", heldOut, Recipes.answers(ability: "spoken_answer")),
+            DataFile("spoken_answer", heldOut, answersFile: "answer_speech", Recipes.answers(ability: "spoken_answer")),
             needle(5), needle(30), needle(120),
             DataFile(
                 "long", heldOut == 0 ? 0 : max(1, heldOut / 10), shardSize: 1,

@@ -98,10 +98,13 @@ extension Recording {
         }
     }
 
-    /// One voice, or several that take turns; each with a pace and pitch of its own.
+    /// One voice, or several that take turns; each with a pace and pitch of its own. Not festival's, which takes long to begin,
+    /// and recordings are spoken piece by piece.
     static func voices(_ count: Int, _ speakers: Speakers, _ random: inout SeededRandom) -> [SpokenText] {
         (0..<count).map { _ in
-            var spoken = SpokenText("", speakers.voice(&random), &random)
+            var voice = speakers.voice(&random)
+            while voice.engine == .festival { voice = speakers.voice(&random) }
+            var spoken = SpokenText("", voice, &random)
             spoken.level = -23
             return spoken
         }
