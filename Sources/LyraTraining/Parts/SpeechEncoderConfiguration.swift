@@ -1,5 +1,6 @@
 // Everything that training of the speech encoder depends on, as one JSON file.
 import Foundation
+import LyraMedia
 import LyraModel
 
 /// A run that trains the speech encoder to spell what it hears.
@@ -12,14 +13,16 @@ public struct SpeechEncoderConfiguration: CheckedConfiguration, Equatable {
     public var fullShare = 0.5
     /// Steps at the beginning that see single utterances without the silence after them: alignments are found on those first.
     public var shortSteps = 1_000
-    public var augmentation = SoundAugmentation()
+    /// How recordings are changed: speed each utterance, the rest each window.
+    public var augmentation = SpeechAugmentation()
+    public var masks = SpectrumMasks()
     /// Recordings measured on, at most.
     public var validationLimit = 200
 
     public init() {}
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
-        case stage, packedShare, fullShare, shortSteps, augmentation, validationLimit
+        case stage, packedShare, fullShare, shortSteps, augmentation, masks, validationLimit
     }
 
     public init(from decoder: any Swift.Decoder) throws {
@@ -29,6 +32,7 @@ public struct SpeechEncoderConfiguration: CheckedConfiguration, Equatable {
         try values.read(.fullShare, &fullShare)
         try values.read(.shortSteps, &shortSteps)
         try values.read(.augmentation, &augmentation)
+        try values.read(.masks, &masks)
         try values.read(.validationLimit, &validationLimit)
         try PartConfiguration.refuseUnknown(
             decoder, known: CodingKeys.allCases.map(\.rawValue) + PartSettings.CodingKeys.allCases.map(\.rawValue))
@@ -42,12 +46,13 @@ public struct SpeechEncoderConfiguration: CheckedConfiguration, Equatable {
         try values.encode(fullShare, forKey: .fullShare)
         try values.encode(shortSteps, forKey: .shortSteps)
         try values.encode(augmentation, forKey: .augmentation)
+        try values.encode(masks, forKey: .masks)
         try values.encode(validationLimit, forKey: .validationLimit)
     }
 
     public func check() throws {
         try settings.check()
-        try augmentation.check()
+        try masks.check()
         try PartConfiguration.range("packed_share", packedShare, 0...1)
         try PartConfiguration.range("full_share", fullShare, 0...1)
         try PartConfiguration.range("short_steps", Double(shortSteps), 0...1e9)

@@ -1,5 +1,6 @@
 // Windows of sound that the speech encoder is trained on, put together from recordings.
 import Foundation
+import LyraMedia
 import LyraModel
 
 /// A window of sound, and what it says.
@@ -42,7 +43,7 @@ struct SpeechWindowMaker: Sendable {
         let longest = windows.reduce(0) { max($0, $1.samples.count) } / LogMel.hopSamples + 1
         let frames = isFull ? full : min(full, (longest + unit - 1) / unit * unit)
         for i in windows.indices {
-            windows[i].mask = configuration.augmentation.spectrumMask(
+            windows[i].mask = configuration.masks.draw(
                 bins: melBins, frames: frames, used: min(frames, windows[i].samples.count / LogMel.hopSamples), &random)
         }
         return SpeechBatch(windows: windows, melFrames: frames)
@@ -51,12 +52,14 @@ struct SpeechWindowMaker: Sendable {
     /// - Parameter isPacked: as many utterances as fit, with pauses; otherwise one.
     private func window(isPacked: Bool, _ random: inout SplitMix64) throws -> SpeechWindow {
         func silence(_ range: ClosedRange<Double>) -> Int { Int(Double.random(in: range, using: &random) * Double(LogMel.sampleRate)) }
-        var samples: [Float] = [], text = ""
-        var refused = 0
+        var samples: [Float] = [], text = "", refused = 0
+        var speed = SpeechAugmentation.none, rest = configuration.augmentation
+        speed.speed = rest.speed
+        rest.speed.probability = 0
         while true {
             let item = try recordings.item(Int.random(in: 0..<recordings.count, using: &random))
             guard let transcript = item.transcript else { throw NoTranscript(path: item.path) }
-            let sound = configuration.augmentation.varySpeed(try cache.samples(item), &random)
+            let sound = speed.apply(try cache.samples(item), seed: random.next())
             let pause = silence(samples.isEmpty ? 0...0.3 : 0.1...0.7)
             guard samples.count + pause + sound.count <= windowSamples else {
                 if !samples.isEmpty { break }
@@ -70,8 +73,7 @@ struct SpeechWindowMaker: Sendable {
             if !isPacked { break }
         }
         samples += [Float](repeating: 0, count: min(silence(0...0.4), windowSamples - samples.count))
-        configuration.augmentation.vary(&samples, &random)
-        return SpeechWindow(samples: samples, targets: CharacterTargets.encode(text))
+        return SpeechWindow(samples: rest.apply(samples, seed: random.next()), targets: CharacterTargets.encode(text))
     }
 
     private struct NoTranscript: Error, LocalizedError {
