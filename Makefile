@@ -13,12 +13,13 @@ FILTER ?=
 # Tests run one after another, since each uses all cores; threads that wait sleep soon, as the command line has them do.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test train-check bench build clean bootstrap
+.PHONY: help demo test train-check nano bench build clean bootstrap
 
 help:
 	@echo 'make demo    ask a question about a picture by voice; the answer is printed and spoken (a minute or two at first)'
 	@echo 'make test    run all tests and print what agrees with the original, and how closely'
 	@echo 'make train-check  train tiny models by heart and through all stages (ten minutes)'
+	@echo 'make nano    the small model, from nothing: data, tokenizer, all training (many hours; goes on where it was ended)'
 	@echo 'make bench   measure every stage at the size of Lyra-Mini 3B (random weights; needs about 16 GiB of memory)'
 	@echo 'make build   build the command line tool: .build/release/lyra'
 	@echo 'make clean   remove what was built and written (keeps .deps/, which bootstrap fills)'
@@ -42,6 +43,9 @@ test: bootstrap
 train-check: bootstrap
 	@$(SWIFT_ENV) && $(BUILD) --build-tests && export GOMP_SPINCOUNT=$${GOMP_SPINCOUNT:-5000} LYRA_TRAIN_CHECK=1 && \
 		swift test -c release --skip-build --disable-xctest --no-parallel --filter MemorisationTests && scripts/train-stages
+
+nano: build
+	@$(SWIFT_ENV) && export GOMP_SPINCOUNT=$${GOMP_SPINCOUNT:-5000} && scripts/make-nano
 
 bench: build
 	@$(SWIFT_ENV) && $(LYRA) bench --preset mini

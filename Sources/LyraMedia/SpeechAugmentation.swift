@@ -33,6 +33,18 @@ public struct SpeechAugmentation: Sendable, Equatable, Codable {
 
     public init() {}
 
+    /// Effects that are not given are the usual ones.
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        speed = try values.decodeIfPresent(Effect.self, forKey: .speed) ?? speed
+        room = try values.decodeIfPresent(Effect.self, forKey: .room) ?? room
+        lowPass = try values.decodeIfPresent(Effect.self, forKey: .lowPass) ?? lowPass
+        highPass = try values.decodeIfPresent(Effect.self, forKey: .highPass) ?? highPass
+        noise = try values.decodeIfPresent(Effect.self, forKey: .noise) ?? noise
+        gain = try values.decodeIfPresent(Effect.self, forKey: .gain) ?? gain
+        codec = try values.decodeIfPresent(Effect.self, forKey: .codec) ?? codec
+    }
+
     /// Changes nothing.
     public static let none: SpeechAugmentation = {
         var none = SpeechAugmentation()

@@ -1,7 +1,8 @@
-// One-dimensional convolutions and transposed convolutions on oneDNN, on arrays [batch, length, channels] with weights
-// as they lie in a checkpoint. The gradient of one with respect to its input is the other.
+// One-dimensional convolutions and transposed convolutions, on arrays [batch, length, channels] with weights as they lie in
+// a checkpoint: on oneDNN, but for those of stride 1 in float32. The gradient of one with respect to its input is the other.
 #include "convolution.hpp"
 #include "composed.hpp"
+#include "direct_convolution.hpp"
 #include "elementwise.hpp"
 #include "gemm.hpp"
 #include "onednn.hpp"
@@ -96,7 +97,24 @@ std::shared_ptr<Prepared> prepared(const Plan &plan) {
     return cache.get(plan, [&] { return prepare(plan); });
 }
 
+/// Stride 1 in float32 needs no library: a transposed convolution is one with its taps reversed.
+bool is_direct(const Plan &p) {
+    return p.stride == 1 && !p.bf16 && p.out_length > 0 &&
+           (p.activation == CMLX_ACTIVATION_NONE || p.activation == CMLX_ACTIVATION_RELU);
+}
+
+void run_directly(const Plan &p, const float *source, const float *weight, const float *bias, float *target) {
+    direct::Shape shape = {p.batch, p.length, p.input, p.out_length, p.output, p.taps, p.padding, p.dilation};
+    if (p.transposed) shape.padding = p.dilation * (p.taps - 1) - p.padding;
+    const direct::WeightLayout layout = p.transposed ? direct::WeightLayout{p.taps, p.output * p.taps, true}
+                                                     : direct::WeightLayout{p.input * p.taps, p.taps, false};
+    direct::convolve(shape, source, weight, layout, bias, p.activation == CMLX_ACTIVATION_RELU, target);
+}
+
 void run(const Plan &plan, const void *source, const void *weight, const float *bias, void *target) {
+    if (is_direct(plan))
+        return run_directly(plan, static_cast<const float *>(source), static_cast<const float *>(weight), bias,
+                            static_cast<float *>(target));
     const auto p = prepared(plan);
     const auto &engine = onednn::engine();
     const bool direct = p->weight == p->own_weight;

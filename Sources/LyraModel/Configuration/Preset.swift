@@ -32,7 +32,7 @@ public enum Preset: String, CaseIterable, Sendable {
                 whisper: WhisperConfiguration(
                     width: 256, layers: 4, heads: 4, intermediateSize: 1024, melBins: 80, positions: 400),
                 vision: VisionConfiguration(depth: 4, width: 192, heads: 4, outputSize: 256),
-                vocoder: VocoderConfiguration(initialChannels: 128, embeddingSize: 64, durationHiddenSize: 64),
+                vocoder: VocoderConfiguration(initialChannels: 128, units: 500, embeddingSize: 64, durationHiddenSize: 64),
                 rank: 16, alpha: 32)
         case .mini:
             SystemConfiguration(
@@ -102,7 +102,8 @@ public struct SystemConfiguration: Sendable {
             hiddenSize: hidden, intermediateSize: intermediate, layers: layers, queryHeads: heads, keyValueHeads: kvHeads,
             vocabularySize: vocabulary, mropeSections: sections, tiesEmbeddings: tied,
             visionTower: "model_zoo/vision/\(name)_ViT", speechTower: "model_zoo/audio/\(name)_whisper",
-            speechHiddenSize: whisper.width, projectorWidth: projectorWidth, generator: GeneratorConfiguration(layers: generator))
+            speechHiddenSize: whisper.width, projectorWidth: projectorWidth,
+            generator: GeneratorConfiguration(layers: generator, units: vocoder.units))
         // Small vocabularies have a tokenizer of single bytes, with the control tokens after them.
         endTokens = vocabulary < 151_665 ? EndTokens(turn: 258, text: 256) : EndTokens(turn: 151_645, text: 151_643)
         self.whisper = whisper

@@ -48,7 +48,8 @@ public struct LogMel {
         let framed = [Float](unsafeUninitializedCapacity: frames * size) { buffer, count in
             padded.withUnsafeBufferPointer { source in
                 for frame in 0..<frames {
-                    for i in 0..<size { buffer[frame * size + i] = source[frame * hop + i] }
+                    _ = UnsafeMutableBufferPointer(rebasing: buffer[(frame * size)..<((frame + 1) * size)])
+                        .update(from: source[(frame * hop)..<(frame * hop + size)])
                 }
             }
             count = frames * size

@@ -2,6 +2,7 @@
 import Foundation
 import LyraMedia
 import LyraModel
+import Synchronization
 
 /// The recordings of several data files, numbered through. Other keys of their items do not matter, so that the data
 /// files of all stages can be used.
@@ -71,5 +72,31 @@ public struct Recordings: Sendable {
     /// Its sound: 16 kHz, mono.
     public static func samples(_ item: Item) throws -> [Float] {
         try AudioReader.readAll(.file(item.path), sampleRate: LogMel.sampleRate)
+    }
+}
+
+/// Decoded recordings, kept up to a limit: opening a compressed file costs milliseconds, as much as training on a second of it.
+final class SoundCache: Sendable {
+    private struct State {
+        var kept: [String: [Int16]] = [:]
+        var bytes = 0
+    }
+    private let state = Mutex(State())
+    private let limit: Int
+
+    /// - Parameter limit: bytes, 2 a sample.
+    init(limit: Int) { self.limit = limit }
+
+    func samples(_ item: Recordings.Item) throws -> [Float] {
+        if let found = state.withLock({ $0.kept[item.path] }) { return found.map { Float($0) / 32_767 } }
+        let samples = try Recordings.samples(item)
+        let small = samples.map { Int16(max(-1, min(1, $0)) * 32_767) }
+        state.withLock { state in
+            guard state.bytes + 2 * small.count <= limit, state.kept[item.path] == nil else { return }
+            state.kept[item.path] = small
+            state.bytes += 2 * small.count
+        }
+        // The same on every visit.
+        return small.map { Float($0) / 32_767 }
     }
 }

@@ -1,5 +1,6 @@
 // Everything that training of the speech encoder depends on, as one JSON file.
 import Foundation
+import LyraMedia
 import LyraModel
 
 /// A run that trains the speech encoder to spell what it hears.
@@ -10,14 +11,18 @@ public struct SpeechEncoderConfiguration: CheckedConfiguration, Equatable {
     /// Share of the other steps that compute the whole window, silence and all, as in use; the rest stop after the longest
     /// utterance and cost less.
     public var fullShare = 0.5
-    public var augmentation = SoundAugmentation()
+    /// Steps at the beginning that see single utterances without the silence after them: alignments are found on those first.
+    public var shortSteps = 1_000
+    /// How recordings are changed: speed each utterance, the rest each window.
+    public var augmentation = SpeechAugmentation()
+    public var masks = SpectrumMasks()
     /// Recordings measured on, at most.
     public var validationLimit = 200
 
     public init() {}
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
-        case stage, packedShare, fullShare, augmentation, validationLimit
+        case stage, packedShare, fullShare, shortSteps, augmentation, masks, validationLimit
     }
 
     public init(from decoder: any Swift.Decoder) throws {
@@ -25,7 +30,9 @@ public struct SpeechEncoderConfiguration: CheckedConfiguration, Equatable {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         try values.read(.packedShare, &packedShare)
         try values.read(.fullShare, &fullShare)
+        try values.read(.shortSteps, &shortSteps)
         try values.read(.augmentation, &augmentation)
+        try values.read(.masks, &masks)
         try values.read(.validationLimit, &validationLimit)
         try PartConfiguration.refuseUnknown(
             decoder, known: CodingKeys.allCases.map(\.rawValue) + PartSettings.CodingKeys.allCases.map(\.rawValue))
@@ -37,15 +44,18 @@ public struct SpeechEncoderConfiguration: CheckedConfiguration, Equatable {
         try values.encode(PartStage.speechEncoder, forKey: .stage)
         try values.encode(packedShare, forKey: .packedShare)
         try values.encode(fullShare, forKey: .fullShare)
+        try values.encode(shortSteps, forKey: .shortSteps)
         try values.encode(augmentation, forKey: .augmentation)
+        try values.encode(masks, forKey: .masks)
         try values.encode(validationLimit, forKey: .validationLimit)
     }
 
     public func check() throws {
         try settings.check()
-        try augmentation.check()
+        try masks.check()
         try PartConfiguration.range("packed_share", packedShare, 0...1)
         try PartConfiguration.range("full_share", fullShare, 0...1)
+        try PartConfiguration.range("short_steps", Double(shortSteps), 0...1e9)
         try PartConfiguration.range("validation_limit", Double(validationLimit), 1...1e9)
     }
 

@@ -99,7 +99,7 @@ final class VocoderTraining: PartTraining {
         let network = try network(weights), length = configuration.segmentFrames, pieces = batch.frames.count / length
         let waves = network.waves(MLXArray(batch.frames, [pieces, length]))
         let (convergence, magnitude, mel) = spectral(waves, MLXArray(batch.samples, [pieces, length * vocoder.samplesPerFrame]))
-        let duration = durationLoss(network, batch.runs)
+        let duration = Self.durationLoss(network, batch.runs)
         let total =
             convergence * configuration.convergenceWeight + magnitude * configuration.magnitudeWeight
             + mel * configuration.melWeight + duration * configuration.durationWeight
@@ -107,7 +107,7 @@ final class VocoderTraining: PartTraining {
     }
 
     /// Mean squared error of log(frames + 1) over all runs.
-    private func durationLoss(_ network: Vocoder, _ runs: [(units: [Int32], lengths: [Int])]) -> MLXArray {
+    static func durationLoss(_ network: Vocoder, _ runs: [(units: [Int32], lengths: [Int])]) -> MLXArray {
         var sum = MLXArray(Float(0))
         for run in runs {
             guard let predicted = network.logDurations(run.units) else { continue }
@@ -141,7 +141,7 @@ final class VocoderTraining: PartTraining {
         }
         var result = [
             "mel": mel / Double(max(1, validation.recordings.count)),
-            "duration": Double(durationLoss(network, runs).item(Float.self)),
+            "duration": Double(Self.durationLoss(network, runs).item(Float.self)),
         ]
         if timed.texts > 0 {
             result["wer"] = timed.wer

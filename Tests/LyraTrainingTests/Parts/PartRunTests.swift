@@ -1,0 +1,171 @@
+// Whole runs of the stages that train one network: they learn what they can, go on where they were, and write what loads.
+import Foundation
+import LyraMedia
+@testable import LyraModel
+@testable import LyraTraining
+import MLX
+import Testing
+
+@Suite struct PartRunTests {
+    /// A checkpoint small enough to learn in seconds, and recordings of tones that stand for letters.
+    private struct Place {
+        let path: String
+        let model: String
+
+        init() throws {
+            path = FileManager.default.temporaryDirectory.appendingPathComponent("lyra-part-\(UUID().uuidString)").path
+            var system = Preset.tiny.configurations
+            system.whisper = WhisperConfiguration(width: 64, layers: 2, heads: 2, intermediateSize: 128, melBins: 20, positions: 100)
+            system.language.speechHiddenSize = 64
+            system.vocoder = VocoderConfiguration(
+                upsampleRates: [8, 8, 5], upsampleKernelSizes: [16, 16, 11], initialChannels: 16, residualKernelSizes: [3],
+                residualDilations: [[1, 3]], units: 8, embeddingSize: 8, durationHiddenSize: 8)
+            model = try RandomCheckpoint.write(system, seed: 1, to: path + "/model", dtype: .float32)
+        }
+
+        func remove() { try? FileManager.default.removeItem(atPath: path) }
+
+        /// A letter is a tone of 0.1 s with a pause after it: as good as speech, to a network.
+        @discardableResult
+        func writeTones(_ name: String, count: Int, seed: UInt64) throws -> String {
+            try FileManager.default.createDirectory(atPath: path + "/\(name)", withIntermediateDirectories: true)
+            var random = SplitMix64(state: seed), lines = ""
+            for number in 0..<count {
+                let text = (0..<Int.random(in: 2...4, using: &random)).map { _ in "abcd".randomElement(using: &random) ?? "a" }
+                var samples: [Float] = []
+                for letter in text {
+                    let frequency = 400 * pow(1.7, Float(letter.asciiValue ?? 97) - 97)
+                    samples += (0..<1600).map { 0.3 * sin(2 * .pi * frequency * Float($0) / 16_000) } + [Float](repeating: 0, count: 1600)
+                }
+                try AudioFile.write(samples, sampleRate: 16_000, to: "\(path)/\(name)/\(number).wav")
+                lines += #"{"id": "\#(number)", "speech": "\#(name)/\#(number).wav", "speech_asr": "\#(String(text))", "voice": "tone"}"# + "\n"
+            }
+            try lines.write(toFile: "\(path)/\(name).jsonl", atomically: true, encoding: .utf8)
+            return "\(path)/\(name).jsonl"
+        }
+
+        func write(_ name: String, _ json: String) throws -> String {
+            try json.write(toFile: "\(path)/\(name)", atomically: true, encoding: .utf8)
+            return "\(path)/\(name)"
+        }
+
+        func metrics(_ run: String) throws -> [PartMetrics] {
+            try String(contentsOfFile: "\(path)/\(run)/metrics.jsonl", encoding: .utf8).split(separator: "\n")
+                .map { try JSONDecoder().decode(PartMetrics.self, from: Data($0.utf8)) }
+        }
+    }
+
+    @Test func theSpeechEncoderLearnsToSpell() async throws {
+        let place = try Place()
+        defer { place.remove() }
+        try place.writeTones("train", count: 60, seed: 1)
+        let heldOut = try place.writeTones("valid", count: 12, seed: 2)
+        let file = try place.write(
+            "run.json",
+            """
+            {"stage": "speech_encoder", "model": "\(place.model)", "output": "run", "data": [{"path": "train.jsonl"}],
+             "validation": [{"path": "valid.jsonl"}], "steps": 300, "batch_size": 8, "learning_rate": 3e-3, "short_steps": 100,
+             "packed_share": 0.3, "validate_every": 300, "masks": {"time_masks": 0, "frequency_masks": 1}, "precision": "f32"}
+            """)
+        let stage = try #require(try PartStage(of: file))
+        let written = try await PartTrainer.run(stage, file, resume: false)
+        let last = try #require(try place.metrics("run").last)
+        #expect(last.step == 300 && (last.validation?["cer"] ?? 1) < 0.1)
+
+        // What is written says the same on its own, over recordings longer than a window too.
+        let encoder = try SpellingEncoder(tower: place.path + "/run/speech_encoder", head: place.path + "/run/spelling.safetensors")
+        var rate = ErrorRate()
+        let recordings = try Recordings([DataSource(heldOut)])
+        for index in 0..<recordings.count {
+            let item = try recordings.item(index)
+            rate.add(heard: encoder.transcribe(try Recordings.samples(item)), said: try #require(item.transcript))
+        }
+        #expect(abs(rate.cer - (last.validation?["cer"] ?? 1)) < 0.05)
+        #expect(written.allSatisfy { FileManager.default.fileExists(atPath: $0) })
+        // The folder is a speech tower.
+        let (location, _) = try ModelLocation.resolve(place.model, speech: place.path + "/run/speech_encoder")
+        #expect(location.speech?.hasSuffix("run/speech_encoder") == true)
+    }
+
+    @Test func aResumedRunIsTheSameRun() async throws {
+        let place = try Place()
+        defer { place.remove() }
+        try place.writeTones("train", count: 10, seed: 1)
+        let file = try place.write(
+            "run.json",
+            """
+            {"stage": "speech_encoder", "model": "\(place.model)", "output": "run", "data": [{"path": "train.jsonl"}], "steps": 12,
+             "batch_size": 2, "short_steps": 4, "checkpoint_every": 5, "keep_checkpoints": 9}
+            """)
+        _ = try await PartTrainer.run(.speechEncoder, file, resume: false)
+        let whole = try place.metrics("run")
+        await #expect(throws: TrainingError.self) { _ = try await PartTrainer.run(.speechEncoder, file, resume: false) }
+        for step in ["step-00000010", "step-00000012"] {
+            try FileManager.default.removeItem(atPath: "\(place.path)/run/checkpoints/\(step)")
+        }
+        _ = try await PartTrainer.run(.speechEncoder, file, resume: true)
+        let again = try place.metrics("run")
+        #expect(again.map(\.step) == Array(1...12) && again.map(\.losses) == whole.map(\.losses))
+        var other = PartOverrides()
+        other.steps = 20
+        await #expect(throws: TrainingError.self) { _ = try await PartTrainer.run(.speechEncoder, file, overrides: other, resume: true) }
+    }
+
+    @Test func theVocoderLearnsAVoice() async throws {
+        let place = try Place()
+        defer { place.remove() }
+        let data = try place.writeTones("train", count: 12, seed: 1), recordings = try Recordings([DataSource(data)])
+        let extractor = try UnitFeatureExtractor(.mel, tower: nil)
+        let features = try (0..<recordings.count).map { extractor(try Recordings.samples(try recordings.item($0))) }
+        let codebook = UnitCodebook(features: .mel, clusters: KMeans.fit(concatenated(features), clusters: 8, seed: 0))
+        try codebook.save(place.path + "/codebook.safetensors")
+        let loaded = try UnitCodebook.load(place.path + "/codebook.safetensors")
+        #expect(loaded.features == .mel && loaded.clusters.assign(features[0]) == codebook.clusters.assign(features[0]))
+        let lines = try features.enumerated().map { UnitFrames.line(try recordings.item($0.offset).id, codebook.clusters.assign($0.element)) }
+        try lines.joined().write(toFile: place.path + "/units.txt", atomically: true, encoding: .utf8)
+
+        let source = #"[{"path": "train.jsonl", "units_file": "units.txt"}]"#
+        let file = try place.write(
+            "run.json",
+            """
+            {"stage": "vocoder", "model": "\(place.model)", "output": "run", "data": \(source), "validation": \(source), "steps": 60,
+             "batch_size": 4, "segment_frames": 16, "validate_every": 60, "validation_limit": 3, "learning_rate": 3e-3}
+            """)
+        let written = try await PartTrainer.run(.vocoder, file, resume: false)
+        let metrics = try place.metrics("run")
+        let (first, last) = (try #require(metrics.first?.losses), try #require(metrics.last?.losses))
+        #expect((last["mel"] ?? 9) < 0.6 * (first["mel"] ?? 0) && (last["duration"] ?? 9) < 0.7 * (first["duration"] ?? 0))
+        // It is a vocoder of the released layout.
+        let folder = try #require(written.first { $0.hasSuffix("/vocoder") })
+        let parameters = Parameters(try WeightFiles.openVocoder(folder))
+        let vocoder = Vocoder(parameters, try VocoderConfiguration.load(folder + "/config.json"))
+        try parameters.finish()
+        #expect(vocoder([1, 2, 3]).count % 320 == 0 && FileManager.default.fileExists(atPath: folder + "/g_00000060"))
+        #expect(try FileManager.default.contentsOfDirectory(atPath: place.path + "/run/samples").count == 3)
+    }
+
+    @Test func whatCannotBeTrainedIsNamed() async throws {
+        let place = try Place()
+        defer { place.remove() }
+        let data = try place.writeTones("train", count: 2, seed: 1)
+        func run(_ json: String) async -> String {
+            do {
+                let file = try place.write("bad.json", json)
+                let stage = try #require(try PartStage(of: file))
+                _ = try await PartTrainer.run(stage, file, resume: false)
+                return "no error"
+            } catch { return error.localizedDescription }
+        }
+        let head = #""model": "\#(place.model)", "output": "bad""#
+        #expect(await run(#"{"stage": "speech_encoder", \#(head), "data": [{"path": "none.jsonl"}]}"#).contains("none.jsonl"))
+        #expect(await run(#"{"stage": "speech_encoder", \#(head), "data": [{"path": "\#(data)"}], "stepz": 1}"#).contains("stepz"))
+        #expect(await run(#"{"stage": "speech_encoder", \#(head), "data": [{"path": "\#(data)"}], "packed_share": 2}"#).contains("packed_share"))
+        #expect(await run(#"{"stage": "vocoder", \#(head), "data": [{"path": "\#(data)"}]}"#).contains("units_file"))
+        try "0|1 2 99\n1|1 1\n".write(toFile: place.path + "/far.txt", atomically: true, encoding: .utf8)
+        let far = await run(#"{"stage": "vocoder", \#(head), "segment_frames": 8, "data": [{"path": "\#(data)", "units_file": "far.txt"}]}"#)
+        #expect(far.contains("no sample") || far.contains("99"))
+        try "0|\(Array(repeating: "99", count: 20).joined(separator: " "))\n".write(toFile: place.path + "/far.txt", atomically: true, encoding: .utf8)
+        #expect(await run(#"{"stage": "vocoder", \#(head), "segment_frames": 8, "data": [{"path": "\#(data)", "units_file": "far.txt"}]}"#).contains("unit 99"))
+        #expect(try PartStage(of: try place.write("other.json", #"{"stage": "joint"}"#)) == nil)
+    }
+}
