@@ -42,6 +42,7 @@ public actor Lyra {
     public nonisolated let precision: Precision
     public nonisolated let location: ModelLocation
     var conversations: [UUID: ConversationState] = [:]
+    var recordings: [UUID: RecordingState] = [:]
 
     /// Loads the checkpoint at `path`: a folder with `config.json`, or a release's root with one model in it.
     public static func open(_ path: String, options: LyraOptions = LyraOptions()) async throws -> Lyra {

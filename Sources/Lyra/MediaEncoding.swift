@@ -99,6 +99,18 @@ final class MediaEncoder {
         }
     }
 
+    /// A recording whose windows are encoded already.
+    func speech(_ recording: RecordingState, adapter: (Int) -> Adapter?) throws -> EncodedPart {
+        let frames = recording.frames
+        guard let first = frames.first else { throw MediaUseError.noSound("the recording") }
+        let choice = adapter(min(frames.count, 2))
+        let tokens = timed(.speechEncoder) { frames.map { model.project($0, adapter: choice) } }
+        return EncodedPart(
+            medium: .speech(tokens: tokens.count == 1 ? tokens[0] : concatenated(tokens, axis: 0)),
+            frames: frames.count == 1 ? SpeechFrames(frames: first, projector: choice) : nil, windows: frames.count,
+            seconds: recording.duration)
+    }
+
     /// `adapter` tells which adapter, and so which projector, goes with a number of windows (1, or 2 for more).
     private func speech(
         name: String, duration: Double?, adapter: (Int) -> Adapter?, read: (Int) throws -> [Float]

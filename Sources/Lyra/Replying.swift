@@ -15,9 +15,10 @@ extension Lyra {
             _ = try model.speechGenerator()
             _ = try model.vocoder()
         }
+        let recordings = try encoded(parts)
         conversations[conversation.id] = nil  // one owner, so that caches are written in place
         let before = state.savePoint
-        var turn = TurnRun(lyra: self, options: options, send: send)
+        var turn = TurnRun(lyra: self, options: options, recordings: recordings, send: send)
         do {
             try turn.prepare(parts, system: conversation.system, &state)
             while try turn.step(&state) {
@@ -42,11 +43,12 @@ extension Lyra {
     func add(_ conversation: Conversation, _ parts: [Part], answer: String, options: ReplyOptions) throws {
         var state = conversations[conversation.id] ?? ConversationState(decoder: model.decoder.newState())
         guard !state.isBusy else { throw MediaUseError.busy }
+        let recordings = try encoded(parts)
         let before = state.savePoint
         conversations[conversation.id] = nil
         defer { conversations[conversation.id] = state }
         do {
-            var turn = TurnRun(lyra: self, options: options) { _ in }
+            var turn = TurnRun(lyra: self, options: options, recordings: recordings) { _ in }
             try turn.read(parts, system: conversation.system, &state)
             state.ids += tokenizer.encode(answer, allowSpecial: false) + [try tokenizer.special("<|im_end|>")]
             state.transcript.append(ChatMessage(.assistant, answer))

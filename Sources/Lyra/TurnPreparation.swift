@@ -52,6 +52,8 @@ extension TurnRun {
             case .video(let source): encoded.append(try encoder.video(source, maximumFrames: options.maximumFrames))
             case .speech(let source): encoded.append(try encoder.speech(source, adapter: choice))
             case .samples(let samples): encoded.append(try encoder.speech(samples, adapter: choice))
+            case .recording(let recording):
+                encoded.append(try encoder.speech(recordings[recording.id] ?? RecordingState(), adapter: choice))
             }
         }
         for part in encoded {

@@ -1,5 +1,6 @@
 // The state of one reply in the making, token by token.
 import Foundation
+import Foundation
 import LyraModel
 import LyraText
 import MLX
@@ -16,6 +17,7 @@ struct TurnRun {
     var usage = Usage()
     var sampler: Sampler
     var text: StreamingDecoder
+    var stop: StopText
     var answer = ""
     var generated: [Int32] = []
     var adapter: Adapter?
@@ -25,14 +27,20 @@ struct TurnRun {
     var voice: Voice?
     /// Length of each recording of this turn.
     var speechSeconds: [Double] = []
+    let recordings: [UUID: RecordingState]
 
-    init(lyra: isolated Lyra, options: ReplyOptions, send: @escaping @Sendable (ReplyEvent) -> Void) {
+    init(
+        lyra: isolated Lyra, options: ReplyOptions, recordings: [UUID: RecordingState],
+        send: @escaping @Sendable (ReplyEvent) -> Void
+    ) {
         self.lyra = lyra
         self.options = options
         self.send = send
         model = lyra.model
         start = clock.now
         sampler = Sampler(options.sampling)
+        self.recordings = recordings
+        stop = StopText(options.stop)
         text = StreamingDecoder(lyra.tokenizer, skipSpecialTokens: true)
     }
 
@@ -56,6 +64,10 @@ struct TurnRun {
         let ended = model.endTokens.contains(token)
         emit(ended ? text.finish() : text.append(token))
         timings.add(.decode, clock.now - began)
+        guard !stop.wasHit else {
+            reason = .stop
+            return false
+        }
         began = clock.now
         if voice != nil {
             speak(try voice?.append(hidden) ?? [])
@@ -80,7 +92,9 @@ struct TurnRun {
         return true
     }
 
-    private mutating func emit(_ delta: String) {
+    private mutating func emit(_ delta: String) { show(stop.pass(delta)) }
+
+    private mutating func show(_ delta: String) {
         guard !delta.isEmpty else { return }
         if timings.firstText == nil { timings.firstText = (clock.now - start) / .seconds(1) }
         answer += delta
@@ -96,6 +110,7 @@ struct TurnRun {
 
     mutating func finish(_ state: inout ConversationState) throws {
         if reason != .stop { emit(text.finish()) }
+        show(stop.finish())
         let began = clock.now
         if voice != nil {
             speak(voice?.finish() ?? [])

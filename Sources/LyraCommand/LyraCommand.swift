@@ -32,7 +32,7 @@ struct LyraCommand: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             AskCommand.self, ChatCommand.self, TranscribeCommand.self, InspectCommand.self, NewCommand.self, BenchCommand.self,
-            TrainCommand.self, DataCommand.self, MergeCommand.self,
+            TrainCommand.self, DataCommand.self, MergeCommand.self, ServeCommand.self,
         ])
 
     static func main() async {

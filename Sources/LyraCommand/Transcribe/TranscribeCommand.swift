@@ -49,9 +49,6 @@ struct TranscribeCommand: AsyncParsableCommand {
     @Flag(help: "Transcribe each recording in one request instead of window by window.")
     var whole = false
 
-    /// The release's instruction for speech recognition; the line break sets it apart from the one after the speech.
-    static let instruction = "\nRecord the spoken words as text."
-
     func run() async throws {
         Log.start(verbose: model.verbose)
         guard (1...30).contains(window) else { throw UsageError("--window is \(window); give 1 to 30 seconds") }
@@ -64,7 +61,8 @@ struct TranscribeCommand: AsyncParsableCommand {
         let targets = try targets()
         _ = try model.resolve(needs: .hearing)
         let (lyra, _) = try await model.open()
-        let transcriber = Transcriber(lyra: lyra, isWhole: whole, windowSeconds: window, maximumTokens: maxTokens)
+        var transcriber = Transcriber(lyra: lyra)
+        (transcriber.isWhole, transcriber.windowSeconds, transcriber.maximumTokens) = (whole, window, maxTokens)
         for (file, target) in zip(files, targets) {
             let sink = TranscriptSink(
                 format: format, showsTimes: timestamps, target: target, title: files.count > 1 ? file : nil)
