@@ -49,7 +49,7 @@ def chat() -> None:
     check("chat: stream usage", usage.completion_tokens == whole.usage.completion_tokens)
     check("chat: seed", say("Hi.", temperature=1, seed=3).choices[0].message.content == say("Hi.", temperature=1, seed=3).choices[0].message.content)
     seen = say([PICTURE, {"type": "text", "text": "What is it?"}])
-    check("chat: picture in", seen.usage.prompt_tokens_details.model_extra["image_tokens"] > 0)
+    check("chat: picture in", seen.usage.prompt_tokens_details.image_tokens > 0)
     heard = say([PICTURE, QUESTION])
     check("chat: picture and speech in", heard.usage.prompt_tokens_details.audio_tokens >= 300)
 
@@ -60,9 +60,9 @@ def spoken_chat() -> None:
     check("chat: speech out", base64.b64decode(audio.data)[:4] == b"RIFF" and audio.transcript == spoken.choices[0].message.content)
     data, transcript = b"", ""
     for chunk in say([QUESTION], modalities=["text", "audio"], audio={"voice": "alloy", "format": "pcm16"}, stream=True):
-        part = getattr(chunk.choices[0].delta, "audio", None) or {}
-        data += base64.b64decode(part.get("data", ""))
-        transcript += part.get("transcript", "")
+        if part := chunk.choices[0].delta.audio:
+            data += base64.b64decode(part.data or "")
+            transcript += part.transcript or ""
     check("chat: speech out, streamed", len(data) % 2 == 0 and transcript == audio.transcript)
     history = [{"role": "user", "content": [QUESTION]}, {"role": "assistant", "audio": {"id": audio.id}}, {"role": "user", "content": "And?"}]
     again = client.chat.completions.create(model="lyra", messages=history, max_completion_tokens=4)

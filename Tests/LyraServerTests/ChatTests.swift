@@ -85,7 +85,8 @@ import Testing
             let pieces = events.compactMap { $0["choices"]?.list?.first?["delta"]?["audio"] }
             #expect(pieces.compactMap { $0["transcript"]?.text }.joined() == audio["transcript"]?.text)
             let samples = pieces.compactMap { $0["data"]?.text.flatMap { Data(base64Encoded: $0) }?.count }.reduce(0, +) / 2
-            #expect(abs(Double(samples) / 24_000 - Double(wave.count) / 16_000) < 0.001)
+            let seconds: (Double, Double) = (Double(samples) / 24_000, Double(wave.count) / 16_000)
+            #expect(abs(seconds.0 - seconds.1) < 0.001)
             #expect(Set(pieces.compactMap { $0["id"]?.text }).count == 1)
 
             // The spoken reply can be named in place of its words.

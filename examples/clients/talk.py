@@ -40,9 +40,8 @@ def ask_about_a_picture() -> None:
         for chunk in stream:
             delta = chunk.choices[0].delta
             print(delta.content or "", end="", flush=True)
-            audio = getattr(delta, "audio", None) or {}
-            if "data" in audio:
-                sound.writeframes(base64.b64decode(audio["data"]))
+            if delta.audio and delta.audio.data:
+                sound.writeframes(base64.b64decode(delta.audio.data))
     print()
 
 
