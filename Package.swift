@@ -16,7 +16,12 @@ let package = Package(
         .library(name: "LyraText", targets: ["LyraText"]),
         .library(name: "LyraModel", targets: ["LyraModel"]),
         .library(name: "LyraTraining", targets: ["LyraTraining"]),
+<<<<<<< HEAD
         .library(name: "LyraServer", targets: ["LyraServer"]),
+=======
+        .library(name: "LyraEvaluation", targets: ["LyraEvaluation"]),
+        .library(name: "LyraSynthesis", targets: ["LyraSynthesis"]),
+>>>>>>> main
         .library(name: "MLX", targets: ["MLX"]),
         .executable(name: "lyra", targets: ["LyraCommand"]),
     ],
@@ -34,6 +39,7 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CMLXLibrary", pkgConfig: "lyra-mlx"),
         .systemLibrary(name: "CFFmpegLibrary", pkgConfig: "lyra-ffmpeg"),
+        .systemLibrary(name: "CCairo", pkgConfig: "cairo", providers: [.apt(["libcairo2-dev"])]),
         .target(
             name: "CMLX", dependencies: ["CMLXLibrary"],
             linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary(":libgomp.so.1")]),
@@ -43,8 +49,10 @@ let package = Package(
         .target(name: "LyraText", swiftSettings: strict),
         .target(name: "LyraModel", dependencies: ["MLX"], swiftSettings: strict),
         .target(name: "Lyra", dependencies: ["LyraModel", "LyraMedia", "LyraText"], swiftSettings: strict),
+        .target(name: "LyraSynthesis", dependencies: ["CCairo", "LyraMedia", "LyraText"], swiftSettings: strict),
         .target(
             name: "LyraTraining", dependencies: ["Lyra", "LyraModel", "LyraMedia", "LyraText", "MLX"], swiftSettings: strict),
+<<<<<<< HEAD
         .target(
             name: "LyraServer",
             dependencies: [
@@ -73,6 +81,13 @@ let package = Package(
             name: "LyraCommand",
             dependencies: [
                 "Lyra", "LyraServer", "LyraTraining", "LyraModel", "LyraMedia", "LyraText", "MLX",
+=======
+        .target(name: "LyraEvaluation", dependencies: ["Lyra", "LyraModel", "LyraMedia"], swiftSettings: strict),
+        .executableTarget(
+            name: "LyraCommand",
+            dependencies: [
+                "Lyra", "LyraTraining", "LyraEvaluation", "LyraSynthesis", "LyraModel", "LyraMedia", "LyraText", "MLX",
+>>>>>>> main
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -86,6 +101,7 @@ let package = Package(
             name: "LyraTrainingTests",
             dependencies: ["LyraTraining", "Lyra", "LyraModel", "LyraMedia", "LyraText", "MLX"], swiftSettings: strict),
         .testTarget(
+<<<<<<< HEAD
             name: "LyraServerTests",
             dependencies: [
                 "LyraServer", "Lyra", "LyraMedia", "LyraModel",
@@ -96,6 +112,11 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             swiftSettings: strict),
+=======
+            name: "LyraEvaluationTests", dependencies: ["LyraEvaluation", "Lyra", "LyraModel", "LyraMedia"], swiftSettings: strict),
+        .testTarget(
+            name: "LyraSynthesisTests", dependencies: ["LyraSynthesis", "LyraMedia", "LyraText"], swiftSettings: strict),
+>>>>>>> main
         .testTarget(name: "LyraTests", dependencies: ["Lyra"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6],

@@ -4,6 +4,9 @@
 #include <cstring>
 #include <mutex>
 #include <sstream>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 namespace cmlx {
 
@@ -164,4 +167,13 @@ int cmlx_memory_set(cmlx_memory which, size_t bytes) {
         default: throw std::invalid_argument("active memory cannot be set");
         }
     });
+}
+
+void cmlx_memory_keep(void) {
+#if defined(__GLIBC__)
+    mallopt(M_ARENA_MAX, 1);  // further heaps hold 64 MB at most
+    mallopt(M_MMAP_THRESHOLD, 1 << 30);
+    mallopt(M_TRIM_THRESHOLD, -1);
+    mallopt(M_TOP_PAD, 64 << 20);
+#endif
 }

@@ -67,6 +67,8 @@ struct ConversationState {
     var cached = 0
     /// Encoded media in prompt order.
     var media: [EncodedMedium] = []
+    /// What is known of each of them.
+    var facts: [MediumFacts] = []
     /// Frames of single-window speech, by index in `media`.
     var frames: [Int: SpeechFrames] = [:]
     var decoder: DecoderState
@@ -81,6 +83,8 @@ struct ConversationState {
     var isBusy = false
     /// Whether the caches were thrown away during the current turn.
     var wasRebuilt = false
+    /// Whether they went back to the first block of the context, for the question to choose anew.
+    var wasRechosen = false
 
     init(decoder: DecoderState) { self.decoder = decoder }
 }

@@ -15,6 +15,15 @@ public struct LyraOptions: Sendable {
     public var vocoder: String?
     /// Folders of adapters to use instead of the checkpoint's, for example of one that has just been trained.
     public var adapters: [Adapter: String] = [:]
+    /// How keys and values are kept: 8 bits take half the memory of bf16.
+    public var cacheFormat = CacheFormat.exact
+    /// A folder where encoded speech is kept, so that a recording is encoded but once. Made if it is not there.
+    public var cacheFolder: String?
+    /// Most bytes kept there: an hour of speech takes about 0.5 GB in bf16.
+    public var cacheBytes = 4 << 30
+    /// Most bytes of caches kept of conversations that have ended, for those to come that begin alike: the same recording or
+    /// picture, asked about again. 0 keeps none.
+    public var keptContextBytes = 1 << 30
     /// Does as the original release does where this implementation differs by choice; see docs/compatibility.md.
     public var isCompatible = false
 
@@ -42,7 +51,19 @@ public actor Lyra {
     public nonisolated let precision: Precision
     public nonisolated let location: ModelLocation
     var conversations: [UUID: ConversationState] = [:]
+<<<<<<< HEAD
     var recordings: [UUID: RecordingState] = [:]
+=======
+    /// Contexts of conversations that have ended.
+    var contexts: KeptContexts
+    /// Encoded speech on disk.
+    let speechCache: SpeechCache?
+    /// Replies being made, and those of them that wait for the model.
+    var replies = 0
+    var waiting: [WaitingRun] = []
+    /// Most conversations that went through the model in one pass.
+    var largestPass = 0
+>>>>>>> main
 
     /// Loads the checkpoint at `path`: a folder with `config.json`, or a release's root with one model in it.
     public static func open(_ path: String, options: LyraOptions = LyraOptions()) async throws -> Lyra {
@@ -57,7 +78,10 @@ public actor Lyra {
         self.location = location
         precision = options.precision ?? (Kernel.hasFastBFloat16 ? .bf16 : .f32)
         tokenizer = try Tokenizer(directory: URL(fileURLWithPath: location.model))
-        model = try LyraModel(location, configuration, precision: precision)
+        let model = try LyraModel(location, configuration, precision: precision, cacheFormat: options.cacheFormat)
+        self.model = model
+        speechCache = try options.cacheFolder.map { try SpeechCache(folder: $0, limit: options.cacheBytes, model: model) }
+        contexts = KeptContexts(limit: options.isCompatible ? 0 : options.keptContextBytes)
     }
 
     /// Starts a conversation. It ends when the last reference to it goes.
@@ -66,7 +90,9 @@ public actor Lyra {
         Conversation(self, system: system)
     }
 
-    func close(_ id: UUID) { conversations[id] = nil }
+    func close(_ id: UUID) {
+        if let ended = conversations.removeValue(forKey: id) { contexts.keep(ended) }
+    }
 }
 
 /// Runs the model's work on one queue, off the cooperative pool: computing blocks its thread for long.

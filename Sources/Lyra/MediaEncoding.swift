@@ -28,23 +28,33 @@ struct SpeechFrames {
 /// One medium as tokens, and what is known about it.
 struct EncodedPart {
     var medium: EncodedMedium
+    var facts: MediumFacts
     /// Speech of a single window, before projection.
     var frames: SpeechFrames?
-    var windows = 0
-    var seconds = 0.0
+    /// Windows that did not need the encoder.
+    var knownWindows = 0
 }
 
 /// Encodes media for one request; `report` hears of progress and may throw to stop.
 final class MediaEncoder {
     let model: LyraModel
     let isCompatible: Bool
+    /// Where encoded speech is kept.
+    private let cache: SpeechCache?
+    /// What other conversations have encoded.
+    var known = KnownMedia()
     let trace: Trace?
     let report: (Stage, Double) throws -> Void
     private(set) var timings = Timings()
     private let clock = ContinuousClock()
 
-    init(model: LyraModel, isCompatible: Bool, trace: Trace?, report: @escaping (Stage, Double) throws -> Void) {
+    init(
+        model: LyraModel, isCompatible: Bool, cache: SpeechCache?, trace: Trace?,
+        report: @escaping (Stage, Double) throws -> Void
+    ) {
         (self.model, self.isCompatible, self.trace, self.report) = (model, isCompatible, trace, report)
+        // A trace shows every stage at work.
+        self.cache = trace == nil ? cache : nil
     }
 
     // MARK: Pictures
@@ -75,14 +85,19 @@ final class MediaEncoder {
         let grid = patches.grid
         trace?.record("grid_thw", [Int32(grid.time), Int32(grid.height), Int32(grid.width)], [1, 3])
         try report(.visionEncoder, 0)
-        let medium = try timed(.visionEncoder) { try model.encode(patches) }
+        var digest = SHA256()
+        digest.update("vision \(grid.time) \(grid.height) \(grid.width) ")
+        patches.values.withUnsafeBytes { digest.update($0) }
+        let name = digest.hex()
+        let medium = try known.vision[name] ?? timed(.visionEncoder) { try model.encode(patches) }
         if case .vision(let tokens, _) = medium { trace?.record("vision_tokens", tokens) }
         try report(.visionEncoder, 1)
-        return EncodedPart(medium: medium)
+        return EncodedPart(medium: medium, facts: MediumFacts(digest: name))
     }
 
     // MARK: Sound
 
+<<<<<<< HEAD
     func speech(_ source: MediaSource, adapter: (Int) -> Adapter?) throws -> EncodedPart {
         let reader = try timed(.media) { try MediaPreparation.sound(source, isCompatible: isCompatible) }
         return try speech(
@@ -111,53 +126,79 @@ final class MediaEncoder {
             seconds: recording.duration)
     }
 
+=======
+>>>>>>> main
     /// `adapter` tells which adapter, and so which projector, goes with a number of windows (1, or 2 for more).
-    private func speech(
-        name: String, duration: Double?, adapter: (Int) -> Adapter?, read: (Int) throws -> [Float]
-    ) throws -> EncodedPart {
-        let mel = model.logMel
-        let windowSeconds = Double(mel.windowSamples) / Double(LogMel.sampleRate)
-        let expected = duration.map { max(1, ($0 / windowSeconds).rounded(.up)) }
-        var tokens: [MLXArray] = []
-        var first: MLXArray?
-        var total = 0, windows = 0
-        while true {
-            var window: [Float] = []
-            try timed(.media) {
-                while window.count < mel.windowSamples {
-                    let piece = try read(mel.windowSamples - window.count)
-                    if piece.isEmpty { break }
-                    window += piece
-                }
-            }
-            total += window.count
-            // The original takes whole windows plus one, so it ends on an empty or partial one; we stop at the end.
-            let isLast = window.count < mel.windowSamples
-            if window.isEmpty, !(isCompatible && isLast && total > 0) { break }
-            try report(.speechEncoder, min(1, Double(windows) / (expected ?? .infinity)))
-            windows += 1
-            let spectrum = mel(window)
-            let frames = try timed(.speechEncoder) { try model.encodeWindow(spectrum) }
-            trace?.append("mel", spectrum.expandedDimensions(axis: 0))
-            trace?.append("speech_encoder", frames)
-            if windows == 1 {
-                first = frames
-            } else {
-                if let frames = first { tokens.append(model.project(frames, adapter: adapter(2))) }
-                first = nil
-                tokens.append(model.project(frames, adapter: adapter(2)))
-            }
-            if isLast { break }
+    func speech(_ source: MediaSource, adapter: (Int) -> Adapter?, on lyra: isolated Lyra) async throws -> EncodedPart {
+        var duration: Double?
+        let windows = try timed(.media) {
+            try SoundWindows(source, size: model.logMel.windowSamples, isCompatible: isCompatible, duration: &duration)
         }
-        guard windows > 0 else { throw MediaUseError.noSound(name) }
+        return try await speech(windows, name: source.description, duration: duration, adapter: adapter, on: lyra)
+    }
+
+    func speech(_ samples: [Float], adapter: (Int) -> Adapter?, on lyra: isolated Lyra) async throws -> EncodedPart {
+        let windows = SoundWindows(samples, size: model.logMel.windowSamples, isCompatible: isCompatible)
+        let duration = Double(samples.count) / Double(LogMel.sampleRate)
+        return try await speech(windows, name: "the sound", duration: duration, adapter: adapter, on: lyra)
+    }
+
+    private func speech(
+        _ windows: SoundWindows, name: String, duration: Double?, adapter: (Int) -> Adapter?, on lyra: isolated Lyra
+    ) async throws -> EncodedPart {
+        let windowSeconds = Double(model.logMel.windowSamples) / Double(LogMel.sampleRate)
+        let expected = duration.map { max(1, ($0 / windowSeconds).rounded(.up)) }
+        var tokens: [MLXArray] = [], facts = MediumFacts(digest: ""), knownWindows = 0
+        var single: MLXArray?
+        cache?.beginRecording()
+        while let window = try timed(.media, { try windows.next() }) {
+            try report(.speechEncoder, min(1, Double(window.index) / (expected ?? .infinity)))
+            let began = clock.now
+            facts.seconds += Double(window.samples.count) / Double(LogMel.sampleRate)
+            let digest = Self.digest(window.samples)
+            facts.windows.append(digest)
+            let isSingle = window.isLast && window.index == 0
+            if !isSingle, let found = known.tokens(digest) {
+                tokens.append(found)
+                knownWindows += 1
+            } else {
+                let (frames, wasKnown) = try frames(window, digest)
+                if wasKnown { knownWindows += 1 }
+                tokens.append(model.project(frames, adapter: adapter(isSingle ? 1 : 2)))
+                if isSingle { single = frames }
+            }
+            timings.add(.speechEncoder, clock.now - began)
+            await Task.yield()
+        }
+        guard !tokens.isEmpty else { throw MediaUseError.noSound(name) }
         try report(.speechEncoder, 1)
-        if let first { tokens.append(model.project(first, adapter: adapter(1))) }
         let all = tokens.count == 1 ? tokens[0] : concatenated(tokens, axis: 0)
         eval(all)
         trace?.append("speech_tokens", all)
+        facts.projector = adapter(facts.windows.count)
+        var digest = SHA256()
+        for window in facts.windows { digest.update(window) }
+        facts.digest = digest.hex()
         return EncodedPart(
-            medium: .speech(tokens: all), frames: first.map { SpeechFrames(frames: $0, projector: adapter(1)) }, windows: windows,
-            seconds: Double(total) / Double(LogMel.sampleRate))
+            medium: .speech(tokens: all), facts: facts,
+            frames: single.map { SpeechFrames(frames: $0, projector: facts.projector) }, knownWindows: knownWindows)
+    }
+
+    /// Encoder frames of a window, and whether they were known.
+    private func frames(_ window: SoundWindow, _ digest: String) throws -> (MLXArray, Bool) {
+        if let found = known.frames[digest] ?? cache?.frames(digest) { return (found, true) }
+        let spectrum = model.logMel(window.samples)
+        let frames = try model.encodeWindow(spectrum)
+        trace?.append("mel", spectrum.expandedDimensions(axis: 0))
+        trace?.append("speech_encoder", frames)
+        cache?.store(digest, frames)
+        return (frames, false)
+    }
+
+    private static func digest(_ samples: [Float]) -> String {
+        var digest = SHA256()
+        digest.update(samples)
+        return digest.hex()
     }
 
     private func timed<T>(_ stage: Stage, _ body: () throws -> T) rethrows -> T {

@@ -9,12 +9,11 @@ extension Lyra {
     func reply(
         _ conversation: Conversation, to parts: [Part], options: ReplyOptions, send: @escaping @Sendable (ReplyEvent) -> Void
     ) async throws {
-        var state = conversations[conversation.id] ?? ConversationState(decoder: model.decoder.newState())
-        guard !state.isBusy else { throw MediaUseError.busy }
         if options.speaks {  // fail before the work, not after it
             _ = try model.speechGenerator()
             _ = try model.vocoder()
         }
+<<<<<<< HEAD
         let recordings = try encoded(parts)
         conversations[conversation.id] = nil  // one owner, so that caches are written in place
         let before = state.savePoint
@@ -28,18 +27,19 @@ extension Lyra {
                 await Task.yield()
                 state.isBusy = false
             }
+=======
+        try await change(conversation) { (state: inout ConversationState, lyra: isolated Lyra) in
+            var turn = TurnRun(lyra: lyra, options: options, send: send)
+            try await turn.prepare(parts, system: conversation.system, &state, on: lyra)
+            // Other conversations, and closing this one, get their turn between tokens.
+            while try await turn.step(&state, on: lyra) { await Task.yield() }
+>>>>>>> main
             try turn.finish(&state)
-        } catch {
-            state.restore(before)
-            conversations[conversation.id] = state
-            throw error
         }
-        conversations[conversation.id] = state
     }
-}
 
-extension Lyra {
     /// Adds a finished exchange to a conversation.
+<<<<<<< HEAD
     func add(_ conversation: Conversation, _ parts: [Part], answer: String, options: ReplyOptions) throws {
         var state = conversations[conversation.id] ?? ConversationState(decoder: model.decoder.newState())
         guard !state.isBusy else { throw MediaUseError.busy }
@@ -51,9 +51,36 @@ extension Lyra {
             var turn = TurnRun(lyra: self, options: options, recordings: recordings) { _ in }
             try turn.read(parts, system: conversation.system, &state)
             state.ids += tokenizer.encode(answer, allowSpecial: false) + [try tokenizer.special("<|im_end|>")]
+=======
+    func add(_ conversation: Conversation, _ parts: [Part], answer: String, options: ReplyOptions) async throws {
+        try await change(conversation) { (state: inout ConversationState, lyra: isolated Lyra) in
+            var turn = TurnRun(lyra: lyra, options: options) { _ in }
+            try await turn.read(parts, system: conversation.system, &state, on: lyra)
+            state.ids += lyra.tokenizer.encode(answer, allowSpecial: false) + [try lyra.tokenizer.special("<|im_end|>")]
+>>>>>>> main
             state.transcript.append(ChatMessage(.assistant, answer))
             state.turns += 1
-            state.wasRebuilt = false
+            (state.wasRebuilt, state.wasRechosen) = (false, false)
+        }
+    }
+
+    /// Lends a conversation's state to `body`, which is its one owner meanwhile, so that caches are written in place. If it
+    /// fails, the conversation is as before.
+    private func change(
+        _ conversation: Conversation, _ body: (inout ConversationState, isolated Lyra) async throws -> Void
+    ) async throws {
+        let id = conversation.id
+        var state = conversations[id] ?? ConversationState(decoder: model.decoder.newState())
+        guard !state.isBusy else { throw MediaUseError.busy }
+        let before = state.savePoint
+        conversations[id] = ConversationState(busyFrom: model.decoder.newState())
+        replies += 1
+        defer {
+            replies -= 1
+            conversations[id] = state
+        }
+        do {
+            try await body(&state, self)
         } catch {
             state.restore(before)
             throw error
@@ -83,6 +110,7 @@ extension ConversationState {
     mutating func restore(_ point: SavePoint) {
         ids.removeLast(ids.count - point.ids)
         media.removeLast(media.count - point.media)
+        facts.removeLast(facts.count - point.media)
         frames = frames.filter { $0.key < point.media }
         transcript.removeLast(transcript.count - point.transcript)
         (turns, windows) = (point.turns, point.windows)
@@ -91,10 +119,14 @@ extension ConversationState {
             cached = 0
             decoder = decoder.emptied
             (adapter, projector) = (point.adapter, point.projector)
-            wasRebuilt = false
+        } else if wasRechosen {
+            // What came after the context has been dropped; the next turn reads it again.
+            decoder.returnToLeading()
+            cached = idCount(tokens: decoder.tokens)
         } else {
             cached = point.cached
             decoder.rewind(to: point.mark)
         }
+        (wasRebuilt, wasRechosen) = (false, false)
     }
 }

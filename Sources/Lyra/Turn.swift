@@ -50,6 +50,14 @@ public struct ReplyOptions: Sendable {
     public var speaks = false
     /// Drops context tokens the instruction does not attend to; nil keeps all.
     public var extractor: ExtractorOptions?
+    /// Whether the extractor chooses among the media of earlier turns anew for this question, at the price of all layers but
+    /// the first block's. Otherwise a question without media of its own sees what the last choice left, and costs its own
+    /// tokens only.
+    public var choosesAnew = false
+    /// Whether tokens that repeat earlier ones are guessed and verified several at a time; the reply stays the same.
+    public var guessesAhead = true
+    /// What the reply is likely to repeat in large part, such as a text to be corrected: guesses are taken from it too.
+    public var prediction: String?
     /// Which adapter is active.
     public var adapter = AdapterChoice.automatic
     /// Most frames taken from a video.
@@ -123,6 +131,11 @@ public struct Usage: Sendable, Codable {
     public var cachedTokens = 0
     public var visionTokens = 0
     public var speechTokens = 0
+    /// Windows of speech that came in, and those of them that had been encoded before.
+    public var speechWindows = 0
+    public var knownSpeechWindows = 0
+    /// Tokens of the reply that were guessed right, and went through the model with the one before.
+    public var guessedTokens = 0
     public var completionTokens = 0
     /// Seconds of sound that came in and went out.
     public var speechSeconds = 0.0

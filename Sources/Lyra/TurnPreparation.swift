@@ -5,10 +5,15 @@ import LyraText
 import MLX
 
 extension TurnRun {
-    mutating func prepare(_ parts: [Part], system: String?, _ state: inout ConversationState) throws {
-        try read(parts, system: system, &state)
+    mutating func prepare(
+        _ parts: [Part], system: String?, _ state: inout ConversationState, on lyra: isolated Lyra
+    ) async throws {
+        try await read(parts, system: system, &state, on: lyra)
         options.trace?.record("input_ids", state.ids)
-        try prefill(&state)
+        try await prefill(&state, on: lyra)
+        if options.guessesAhead {
+            guesses = Guesses(state.ids, prediction: options.prediction.map { lyra.tokenizer.encode($0, allowSpecial: false) } ?? [])
+        }
         if options.speaks { voice = try Voice(model, trace: options.trace) }
     }
 
@@ -18,11 +23,15 @@ extension TurnRun {
     }
 
     /// Encodes the turn's media and adds its ids.
-    mutating func read(_ parts: [Part], system: String?, _ state: inout ConversationState) throws {
+    mutating func read(
+        _ parts: [Part], system: String?, _ state: inout ConversationState, on lyra: isolated Lyra
+    ) async throws {
         let compatible = lyra.options.isCompatible
-        let encoder = MediaEncoder(model: model, isCompatible: compatible, trace: options.trace, report: { [self] in try report($0, $1) })
         let parts = compatible ? Part.readByTheRelease(parts) : parts
-        try encode(parts, with: encoder, &state)
+        let encoder = MediaEncoder(
+            model: model, isCompatible: compatible, cache: lyra.speechCache, trace: options.trace,
+            report: { [self] in try report($0, $1) })
+        try await encode(parts, with: encoder, &state, on: lyra)
         timings = encoder.timings
         // The original drops adapters from the second turn on; the projector of the first stays.
         adapter = compatible && state.turns > 0 ? nil : chosenAdapter(windows: state.windows)
@@ -40,28 +49,36 @@ extension TurnRun {
     }
 
     private mutating func encode(
-        _ parts: [Part], with encoder: MediaEncoder, _ state: inout ConversationState
-    ) throws {
+        _ parts: [Part], with encoder: MediaEncoder, _ state: inout ConversationState, on lyra: isolated Lyra
+    ) async throws {
         var encoded: [EncodedPart] = []
         let past = state.windows
         let choice = { [self] (windows: Int) in chosenAdapter(windows: max(past, windows)) }
+        if options.trace == nil, parts.contains(where: \.isMedium) { encoder.known = lyra.knownMedia(projector: choice(2)) }
         for part in parts {
             switch part {
             case .text: continue
             case .image(let source): encoded.append(try encoder.image(source))
             case .video(let source): encoded.append(try encoder.video(source, maximumFrames: options.maximumFrames))
+<<<<<<< HEAD
             case .speech(let source): encoded.append(try encoder.speech(source, adapter: choice))
             case .samples(let samples): encoded.append(try encoder.speech(samples, adapter: choice))
             case .recording(let recording):
                 encoded.append(try encoder.speech(recordings[recording.id] ?? RecordingState(), adapter: choice))
+=======
+            case .speech(let source): encoded.append(try await encoder.speech(source, adapter: choice, on: lyra))
+            case .samples(let samples): encoded.append(try await encoder.speech(samples, adapter: choice, on: lyra))
+>>>>>>> main
             }
         }
         for part in encoded {
             if let frames = part.frames { state.frames[state.media.count] = frames }
             state.media.append(part.medium)
-            state.windows = max(state.windows, part.windows)
-            usage.speechSeconds += part.seconds
-            if part.windows > 0 { speechSeconds.append(part.seconds) }
+            state.facts.append(part.facts)
+            state.windows = max(state.windows, part.facts.windows.count)
+            usage.speechSeconds += part.facts.seconds
+            usage.speechWindows += part.facts.windows.count
+            usage.knownSpeechWindows += part.knownWindows
         }
     }
 
@@ -76,6 +93,7 @@ extension TurnRun {
         for (index, speech) in state.frames where speech.projector != projector {
             state.media[index] = .speech(tokens: model.project(speech.frames, adapter: projector))
             state.frames[index]?.projector = projector
+            state.facts[index].projector = projector
         }
         (state.adapter, state.projector) = (adapter, projector)
         // Several windows settle the projector for good.
@@ -92,7 +110,10 @@ extension TurnRun {
             let hasPicture = state.media.contains { if case .vision = $0 { true } else { false } }
             let reading: PlaceholderTokenizer = hasPicture && state.turns == 0 ? .releaseImageSpeech : .releaseSpeech
             state.ids = reading.encode(prompt, with: lyra.tokenizer)
-            if !hasPicture || state.turns > 0 { state.media.removeAll { if case .vision = $0 { true } else { false } } }
+            if !hasPicture || state.turns > 0 {
+                let speech = state.media.indices.filter { if case .speech = state.media[$0] { true } else { false } }
+                (state.media, state.facts) = (speech.map { state.media[$0] }, speech.map { state.facts[$0] })
+            }
             return
         }
         if state.turns > 0 {
@@ -104,58 +125,105 @@ extension TurnRun {
         state.ids += try template.encode([message], with: lyra.tokenizer).ids
     }
 
-    private mutating func prefill(_ state: inout ConversationState) throws {
+    private mutating func prefill(_ state: inout ConversationState, on lyra: isolated Lyra) async throws {
         let began = clock.now
+        chooseAnew(&state)
+        if state.cached == 0 { lyra.adoptBeginning(&state, extractor: options.extractor) }
         let pending = Array(state.ids[state.cached...])
         // Media whose placeholders are covered by the caches are not needed again.
         let inserted = pending.count(where: { $0 == Placeholder.image || $0 == Placeholder.speech })
-        let media = Array(state.media.suffix(inserted))
-        let (input, spans) = try model.decoder.assemble(pending, media: media, after: state.decoder)
+        let (input, spans) = try model.decoder.assemble(pending, media: Array(state.media.suffix(inserted)), after: state.decoder)
         if let trace = options.trace {
             trace.record("position_ids", input.positions.array)
             trace.record("inputs_embeds", input.embeddings)
         }
         usage.cachedTokens = state.decoder.tokens
-        try report(.prefill, 0)
-        let result = try model.decoder(input, state: &state.decoder, adapter: adapter, extractor: options.extractor) {
-            try report(.prefill, $0)
-        }
-        hidden = result.hidden
-        eval(hidden)  // the time belongs here, not to the first token
+        var prefill = Prefill(
+            model.decoder, input, state: state.decoder.take(), adapter: adapter, extractor: options.extractor)
+        defer { state.decoder = prefill.state }
+        repeat {
+            try report(.prefill, prefill.share)
+            await Task.yield()
+        } while prefill.advance()
+        guard let last = prefill.hidden else { return }
+        hidden = last
+        logits = model.decoder.logits(hidden)
+        eval(hidden, logits)  // the time belongs here, not to the first token
+        try report(.prefill, 1)
         state.cached = state.ids.count
         state.turns += 1
         let duration = clock.now - began
         timings.add(.prefill, duration)
         timings.prefillTokensPerSecond = Double(input.positions.count) / (duration / .seconds(1))
-        usage.promptTokens = state.decoder.tokens
+        usage.promptTokens = prefill.state.tokens
         for span in spans {
             switch span.kind {
             case .vision: usage.visionTokens += span.range.count
             case .speech: usage.speechTokens += span.range.count
             }
         }
-        sendEvidence(result.extractions, spans: spans, media: media, state)
+        sendEvidence(prefill.extractions, lengths: prefill.state.lengths, state)
     }
 
-    private func sendEvidence(_ extractions: [Extraction], spans: [MediumSpan], media: [EncodedMedium], _ state: ConversationState) {
+    /// Goes back to the end of the context, where the question is to choose among it anew.
+    private func chooseAnew(_ state: inout ConversationState) {
+        guard options.choosesAnew, let extractor = options.extractor, state.cached > 0, let leading = state.decoder.leading,
+            extractor.firstBoundary(layers: model.configuration.layers) == leading.layers
+        else { return }
+        state.decoder.returnToLeading()
+        state.cached = state.idCount(tokens: state.decoder.tokens)
+        state.wasRechosen = true
+    }
+
+    private func sendEvidence(_ extractions: [Extraction], lengths: [Int], _ state: ConversationState) {
         if let trace = options.trace {
             for extraction in extractions {
                 trace.record("survivors.\(extraction.layer)", extraction.survivors)
                 trace.record("scores.\(extraction.layer)", extraction.scores)
             }
-            trace.record("kv_lengths", state.decoder.lengths.map(Int32.init))
+            trace.record("kv_lengths", lengths.map(Int32.init))
         }
         guard !extractions.isEmpty else { return }
-        let grids = media.compactMap { medium -> PatchGrid? in
-            if case .vision(_, let grid) = medium { grid } else { nil }
-        }
         let tokenSeconds =
             Double(model.configuration.speechStack) * 2 * Double(LogMel.hopSamples) / Double(LogMel.sampleRate)
-        // Rebuilt caches bring recordings of earlier turns, whose lengths are not kept, before those of this one.
-        let earlier = spans.count { $0.kind == .speech } - speechSeconds.count
-        let lengths = Array(repeating: Double.infinity, count: max(0, earlier)) + speechSeconds
+        let scored = state.scoredMedia(extractions)
         send(
             .evidence(
-                Evidence(extractions, spans: spans, grids: grids, secondsPerToken: tokenSeconds, speechSeconds: lengths)))
+                Evidence(
+                    extractions, spans: scored.spans, grids: scored.grids, secondsPerToken: tokenSeconds,
+                    speechSeconds: scored.seconds)))
     }
+}
+
+extension ConversationState {
+    /// The media whose tokens the extractor chose among, counted from the first of them, with the merged grids of pictures and
+    /// the lengths of recordings.
+    fileprivate func scoredMedia(_ extractions: [Extraction]) -> (spans: [MediumSpan], grids: [PatchGrid], seconds: [Double]) {
+        let scored = Set(extractions.first?.candidates ?? [])
+        var spans: [MediumSpan] = [], grids: [PatchGrid] = [], seconds: [Double] = []
+        var token = 0, next = 0
+        for id in ids {
+            guard id < 0, next < media.count else {
+                token += 1
+                continue
+            }
+            let range = token..<(token + media[next].count)
+            if scored.contains(Int32(range.lowerBound)) {
+                switch media[next] {
+                case .vision(_, let grid):
+                    spans.append(MediumSpan(kind: .vision, index: grids.count, range: range))
+                    grids.append(grid)
+                case .speech:
+                    spans.append(MediumSpan(kind: .speech, index: seconds.count, range: range))
+                    seconds.append(facts[next].seconds)
+                }
+            }
+            (token, next) = (range.upperBound, next + 1)
+        }
+        return (spans, grids, seconds)
+    }
+}
+
+extension Part {
+    fileprivate var isMedium: Bool { if case .text = self { false } else { true } }
 }

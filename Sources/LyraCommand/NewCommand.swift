@@ -2,6 +2,7 @@
 import ArgumentParser
 import Foundation
 import LyraModel
+import LyraText
 import MLX
 
 extension Preset: ExpressibleByArgument {}
@@ -23,6 +24,10 @@ enum WeightType: String, ExpressibleByArgument, CaseIterable {
 struct ByteSize: ExpressibleByArgument, Equatable {
     var bytes: Int
 
+    init(bytes: Int) { self.bytes = bytes }
+
+    var defaultValueDescription: String { Bytes.text(bytes) }
+
     init?(argument: String) {
         let text = argument.uppercased().filter { !$0.isWhitespace }
         let units = [("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("KB", 1e3), ("B", 1)]
@@ -41,6 +46,7 @@ struct NewCommand: AsyncParsableCommand {
             The same preset and seed give the same bytes.
 
               tiny   a few hundred thousand parameters
+              nano   18 million parameters, speech in windows of 8 s: to be trained on a desktop processor
               mini   Lyra-Mini 3B: Qwen2-VL 2B, Whisper large-v3-turbo
               base   Lyra-Base 9B: Qwen2-VL 7B, Whisper large-v3
               pro    Lyra-Pro 74B: Qwen2-VL 72B, Whisper large-v3
@@ -83,8 +89,10 @@ struct NewCommand: AsyncParsableCommand {
     /// Returns the model's folder.
     private func write() throws -> String {
         let began = ContinuousClock.now
+        var system = preset.configurations
+        if let tokenizer { try Self.adopt(tokenizer, &system) }
         return try RandomCheckpoint.write(
-            preset: preset, seed: seed, to: directory, dtype: dtype.dtype, tokenizer: tokenizer,
+            system, seed: seed, to: directory, dtype: dtype.dtype, tokenizer: tokenizer,
             maximumShardBytes: maxShardSize?.bytes
         ) { part, share in
             try Task.checkCancellation()
@@ -92,5 +100,16 @@ struct NewCommand: AsyncParsableCommand {
             Terminal.shared.draw(
                 ProgressLine(label: "writing \(part)", fraction: share, elapsed: elapsed).text(columns: Terminal.columns))
         }
+    }
+
+    /// Takes the ids of control tokens from the tokenizer.
+    private static func adopt(_ folder: String, _ system: inout SystemConfiguration) throws {
+        let tokenizer = try Tokenizer(directory: URL(fileURLWithPath: folder))
+        guard tokenizer.vocabularySize <= system.language.vocabularySize else {
+            throw UsageError(
+                "the tokenizer in \(folder) has \(tokenizer.vocabularySize) tokens, more than the preset's "
+                    + "\(system.language.vocabularySize)")
+        }
+        system.endTokens = try .init(turn: Int(tokenizer.special("<|im_end|>")), text: Int(tokenizer.special("<|endoftext|>")))
     }
 }

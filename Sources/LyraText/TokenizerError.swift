@@ -21,6 +21,8 @@ public enum TokenizerError: Error, LocalizedError, Equatable {
     case missingSpecialToken(String)
     /// A conversation that the requested rendering cannot express.
     case unsupportedConversation(String)
+    /// A vocabulary to be learnt that has no room for the bytes and control tokens.
+    case vocabularyTooSmall(Int, least: Int)
 
     public var errorDescription: String? {
         switch self {
@@ -38,6 +40,8 @@ public enum TokenizerError: Error, LocalizedError, Equatable {
         case .unsupported(let file, let what):
             "\(file) uses \(what); only Qwen2's byte-level BPE with NFC normalisation is supported"
         case .missingSpecialToken(let token): "the vocabulary has no special token \(token), which the prompt needs"
+        case .vocabularyTooSmall(let size, let least):
+            "a vocabulary of \(size) is too small: bytes and control tokens take \(least)"
         case .unsupportedConversation(let reason): "this conversation cannot be written as a prompt: \(reason)"
         }
     }

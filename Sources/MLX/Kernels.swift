@@ -21,26 +21,6 @@ public enum Kernel {
         var c: cmlx_activation { cmlx_activation(rawValue: rawValue) }
     }
 
-    /// activation(x Wᵀ + bias) + residual.
-    ///
-    /// - Parameters:
-    ///   - x: `[..., K]`; converted to the weight's type where they differ.
-    ///   - weight: `[N, K]` as it lies in a checkpoint; read in place.
-    ///   - bias: `[N]`.
-    ///   - residual: `[..., N]`, added after the activation. In `float32` with `outputType: .float32` this keeps a
-    ///     residual stream in full precision while the product is taken in `bfloat16`.
-    ///   - outputType: the type of x unless given.
-    /// - Returns: `[..., N]`
-    public static func linear(
-        _ x: MLXArray, weight: MLXArray, bias: MLXArray? = nil, activation: Activation = .none,
-        residual: MLXArray? = nil, outputType: DType? = nil
-    ) -> MLXArray {
-        .make {
-            cmlx_kernel_linear(
-                x.handle, weight.handle, bias?.handle, activation.c, residual?.handle, (outputType ?? x.dtype).c, $0)
-        }
-    }
-
     /// Product of the matrices in the last two axes, either taken transposed. Leading axes are equal, or absent in b.
     public static func matmul(
         _ a: MLXArray, _ b: MLXArray, transposeA: Bool = false, transposeB: Bool = false, outputType: DType? = nil
@@ -153,6 +133,11 @@ public enum Kernel {
         .make {
             cmlx_kernel_conv_transposed1d(x.handle, weight.handle, bias?.handle, Int32(stride), Int32(padding), $0)
         }
+    }
+
+    /// Sets a share of the elements to zero, chosen by `seed` and their places, and divides the others by `1 - rate`.
+    public static func dropout(_ x: MLXArray, rate: Float, seed: UInt64) -> MLXArray {
+        .make { cmlx_kernel_dropout(x.handle, rate, seed, $0) }
     }
 
     /// a + b of one shape; the types may differ, the result has the type of a unless given.

@@ -32,12 +32,15 @@ public enum SafetensorsWriter {
     }
 
     /// Saves tensors that `array` hands over one at a time, so that only one needs to be in memory.
-    /// - Parameter array: called once for each entry, in the order of the file; must return an array of the type and
-    ///   shape that the entry says.
+    /// - Parameters:
+    ///   - keepsOrder: writes tensors in the order given, where what belongs together is computed together.
+    ///   - array: called once for each entry, in the order of the file; must return an array of the type and shape that the
+    ///     entry says.
     public static func save(
-        _ entries: [Entry], metadata: [String: String] = [:], to url: URL, array: (String) throws -> MLXArray
+        _ entries: [Entry], metadata: [String: String] = [:], to url: URL, keepsOrder: Bool = false,
+        array: (String) throws -> MLXArray
     ) throws {
-        let ordered = entries.sorted {
+        let ordered = keepsOrder ? entries : entries.sorted {
             let ranks = ($0.dtype.safetensorsRank, $1.dtype.safetensorsRank)
             return ranks.0 != ranks.1 ? ranks.0 > ranks.1 : $0.name.utf8.lexicographicallyPrecedes($1.name.utf8)
         }

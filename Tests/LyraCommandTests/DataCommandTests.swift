@@ -39,3 +39,67 @@ import Testing
         #expect(cut.errors.contains("item 0, which begins at byte 1, does not end"))
     }
 }
+
+@Suite(.serialized) struct SynthesisCommandTests {
+    private typealias Command = CommandLineProcess
+
+    /// A small world, checked as training would read it, a tokenizer learnt from it, and a model that takes the tokenizer.
+    @Test(.enabled(if: FileManager.default.fileExists(atPath: "/usr/share/festival/voices/us/cmu_us_slt_arctic_hts")
+        && FileManager.default.fileExists(atPath: "/usr/bin/espeak-ng") && FileManager.default.fileExists(atPath: "/usr/bin/flite"),
+        "skipped: espeak-ng, flite, festival or its voices are not installed"))
+    func fromNothingToATokenizedModel() throws {
+        let folder = try TemporaryFolder(), world = folder.file("world")
+        let made = try Command.run([
+            "data", "synth", world, "--split", "train", "--scale", "0.0005", "--only", "pictures", "spoken", "knowledge", "video", "passages",
+            "--json",
+        ])
+        #expect(made.status == 0, "\(made.errors)")
+        #expect(try made.json()["items"] as? Int == 10 + 10 + 5 + 3 + 3)
+        let files = ["pictures", "spoken", "knowledge", "video", "passages"].map { "\(world)/train/\($0).jsonl" }
+        let checked = try Command.run(["data", "check"] + files)
+        #expect(checked.status == 0 && checked.output.hasPrefix("31 samples, 31 good"), "\(checked.output)\(checked.errors)")
+        let wrong = try Command.run(["data", "synth", world, "--seed", "2"])
+        #expect(wrong.status == 1 && wrong.errors.contains("holds data made with version 1, seed 0, flac"), "\(wrong.errors)")
+
+        let learnt = try Command.run(["data", "tokenizer"] + files + ["--vocabulary", "700", "--out", folder.file("tokenizer")])
+        #expect(learnt.status == 0 && learnt.output.contains("tokens, from"), "\(learnt.errors)")
+        let new = try Command.run(["new", "--preset", "tiny", "--tokenizer", folder.file("tokenizer"), folder.file("model")])
+        #expect(new.status == 0, "\(new.errors)")
+        let model = new.output.trimmingCharacters(in: .whitespacesAndNewlines)
+        func read(_ name: String) throws -> [String: Any] {
+            let data = try Data(contentsOf: URL(fileURLWithPath: "\(model)/\(name)"))
+            return try #require(JSONSerialization.jsonObject(with: data) as? [String: Any])
+        }
+        // Control tokens are where the tokenizer has them: at its end.
+        let added = try #require(try read("tokenizer_config.json")["added_tokens_decoder"] as? [String: [String: Any]])
+        let end = try #require(added.first { $0.value["content"] as? String == "<|im_end|>" }.flatMap { Int($0.key) })
+        #expect(end > 300)
+        #expect(try read("config.json")["eos_token_id"] as? Int == end)
+        #expect(try read("generation_config.json")["eos_token_id"] as? [Int] == [end, end - 2])
+        let asked = try Command.run(["ask", "--text", "How many?", "--max-tokens", "4", "--json"], environment: ["LYRA_MODEL": model])
+        #expect(asked.status == 0, "\(asked.errors)")
+        // Fewer tokens than single bytes would take.
+        let prompt = try #require((try asked.json()["usage"] as? [String: Any])?["prompt_tokens"] as? Int)
+        #expect(prompt < 40)
+    }
+
+    @Test func wrongUse() throws {
+        #expect(try Command.run(["data", "synth"]).status == 64)
+        #expect(try Command.run(["data", "synth", "/tmp/x", "--jobs", "0"]).status == 64)
+        #expect(try Command.run(["data", "synth", "/tmp/x", "--real-speech", "/nowhere"]).status == 66)
+        #expect(try Command.run(["data", "tokenizer", "/nowhere.txt", "--out", "/tmp/x"]).status == 66)
+        #expect(try Command.run(["data", "tokenizer", "README.md", "--out", "/tmp/x", "--vocabulary", "100"]).status == 64)
+        // Without the synthesisers, the packages that bring them are named.
+        let missing = try Command.run(["data", "synth", "/tmp/lyra-none"], environment: ["PATH": "/nowhere"])
+        #expect(missing.status == 1 && missing.errors.contains("apt-get install espeak-ng flite festival"), "\(missing.errors)")
+        let folder = try TemporaryFolder()
+        try Data([0xFF, 0xFE]).write(to: URL(fileURLWithPath: folder.file("a.txt")))
+        let binary = try Command.run(["data", "tokenizer", folder.file("a.txt"), "--out", folder.file("t")])
+        #expect(binary.status == 1 && binary.errors.contains("not valid UTF-8"))
+        // A tokenizer that a preset has no room for.
+        let large = try Command.run(["data", "tokenizer", "README.md", "docs/decisions.md", "--vocabulary", "1500", "--out", folder.file("t")])
+        #expect(large.status == 0, "\(large.errors)")
+        let new = try Command.run(["new", "--preset", "tiny", "--tokenizer", folder.file("t"), folder.file("m")])
+        #expect(new.status == 64 && new.errors.contains("1500 tokens, more than the preset's 1024"), "\(new.errors)")
+    }
+}

@@ -22,7 +22,7 @@ import Testing
         (["ask", "--image", "-", "--speech", "-"], 64, "standard input"),
         (["ask", "--video-audio", "--text", "x"], 64, "--video"),
         (["transcribe", "nothing.wav"], 66, "nothing.wav"),
-        (["transcribe", "a.wav", "--window", "50"], 64, "--window"),
+        (["transcribe", "a.wav", "--window", "0"], 64, "--window"),
         (["inspect", "/nonexistent"], 66, "/nonexistent"),
         (["bench", "--preset", "tiny", "--only", "everything"], 64, "--only"),
         (["dance"], 64, "dance"),

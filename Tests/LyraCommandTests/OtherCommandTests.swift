@@ -165,6 +165,24 @@ import Testing
 
     // MARK: bench
 
+    @Test func benchMeasuresTraining() throws {
+        let result = try Command.run(["bench", "--train", "--preset", "tiny", "--repeat", "1"])
+        #expect(result.status == 0, "\(result.errors)")
+        let last = try #require(result.output.split(separator: "\n").last)
+        let json = try #require(try JSONSerialization.jsonObject(with: Data(last.utf8)) as? [String: Any])
+        let tiny = try #require((json["train"] as? [String: Any])?["tiny"] as? [String: Any])
+        // 64 of the picture, 300 of the sound, 110 of text.
+        #expect(tiny["tokens"] as? Int == 16 * 474)
+        for layers in ["kept", "recomputed"] {
+            let step = try #require(tiny[layers] as? [String: Any])
+            for key in ["seconds", "samples_per_second", "tokens_per_second", "gflops", "share_of_product", "peak_memory_bytes"] {
+                #expect((step[key] as? NSNumber)?.doubleValue ?? 0 > 0, "\(layers) \(key)")
+            }
+        }
+        let none = try Command.run(["bench", "--train", "--model", Command.pack])
+        #expect(none.status == 64 && none.errors.contains("--preset"), "\(none.errors)")
+    }
+
     @Test func benchPrintsATableAndALine() throws {
         let before = Set(try FileManager.default.contentsOfDirectory(atPath: FileManager.default.temporaryDirectory.path).filter { $0.hasPrefix("lyra-bench") })
         let result = try Command.run(["bench", "--preset", "tiny", "--repeat", "1", "--tokens", "4", "--lengths", "16", "--context", "8"])

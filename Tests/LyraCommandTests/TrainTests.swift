@@ -91,7 +91,7 @@ import Testing
     }
 
     @Test(arguments: [
-        (["batch_size": 0], "batchSize"), (["learning_rte": 1], "learningRte"), (["trainable": [["pattern": "nothing*"]]], "nothing*"),
+        (["batch_size": 0], "batch_size"), (["learning_rte": 1], "learning_rte"), (["trainable": [["pattern": "nothing*"]]], "nothing*"),
         (["data": [["path": "missing.json"]]], "missing.json"), (["stage": "stage9"], "stage"),
         (["model": "nowhere"], "nowhere"), (["extractor": ["gap": 0, "keep_rate": 0.5]], "extractor"),
     ] as [([String: any Sendable], String)])

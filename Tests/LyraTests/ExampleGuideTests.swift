@@ -42,6 +42,14 @@ import Testing
             options.adapter = .automatic
 
             options.maximumTokens = 6  // a tiny model has nothing to say
+            let cache = model + "/cache"
+            var lyraOptions = LyraOptions()
+            lyraOptions.precision = .bf16
+            lyraOptions.cacheFolder = cache            // encoded speech, on disk
+            lyraOptions.keptContextBytes = 2 << 30     // caches of conversations that have ended
+            _ = try await Lyra.open(model, options: lyraOptions)
+            #expect(FileManager.default.fileExists(atPath: cache))
+
             let lyra = try await Lyra.open(model)
             let conversation = lyra.conversation()
             let question: [Part] = [.image(.file(picture)), .speech(.file(spoken))]

@@ -36,6 +36,10 @@ extension KernelTests {
             Case(queries: 1, keys: 2500, heads: 6, kvHeads: 2, width: 128, causal: true),
             Case(queries: 2, keys: 1025, heads: 7, kvHeads: 1, width: 33, causal: true),
             Case(queries: 5, keys: 64, width: 256),
+            Case(queries: 1, keys: 700, heads: 6, kvHeads: 3, width: 96, causal: true),
+            Case(batch: 2, queries: 4, keys: 300, heads: 12, kvHeads: 2, width: 128, causal: true),
+            Case(queries: 3, keys: 129, heads: 7, kvHeads: 1, width: 64),
+            Case(queries: 9, keys: 9, heads: 5, kvHeads: 1, width: 32, causal: true),
         ]
 
         @Test(arguments: cases, [(DType.float32, DType.float32), (.bfloat16, .bfloat16), (.float32, .bfloat16)])

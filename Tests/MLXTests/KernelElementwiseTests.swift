@@ -36,6 +36,30 @@ extension KernelTests {
             }
         }
 
+        @Test(arguments: types) func dropout(type: DType) {
+            forEachInstructionSet { isa in
+                let ones = MLXArray.full([257, 129], values: 1, dtype: type)
+                for rate in [Float(0.05), 0.5] {
+                    let kept = floats(Kernel.dropout(ones, rate: rate, seed: 7))
+                    let share = Float(kept.count { $0 == 0 }) / Float(kept.count)
+                    // Four standard deviations.
+                    #expect(abs(share - rate) < 4 * (rate * (1 - rate) / Float(kept.count)).squareRoot(), "\(isa) \(share)")
+                    #expect(kept.allSatisfy { $0 == 0 || abs($0 - 1 / (1 - rate)) < 0.01 })
+                    // Gradients are dropped where values are; another seed drops others, independently.
+                    let slopes = gradients([ones], upstream: ones) { Kernel.dropout($0[0], rate: rate, seed: 7) }[0]
+                    #expect(slopes == kept, "\(isa)")
+                    let other = floats(Kernel.dropout(ones, rate: rate, seed: 8))
+                    let both = Float(zip(kept, other).count { $0 == 0 && $1 == 0 }) / Float(kept.count)
+                    #expect(abs(both - rate * rate) < 4 * rate / Float(kept.count).squareRoot(), "\(isa) \(both)")
+                }
+                // Rows of a larger array lose what a copy of them would.
+                var numbers = Numbers(3)
+                let wide = numbers.array([10, 64], type)
+                let half = wide[0..., ..<32]
+                #expect(floats(Kernel.dropout(half, rate: 0.3, seed: 1)) == floats(Kernel.dropout(half + MLXArray(Float(0)).asType(type), rate: 0.3, seed: 1)))
+            }
+        }
+
         @Test func extremesStayFiniteOrPassThrough() {
             forEachInstructionSet { isa in
                 let x = array([-1e30, -200, -88, 0, 88, 200, 1e30, .nan, .infinity], [9])

@@ -58,6 +58,8 @@ typedef enum { CMLX_MEMORY_ACTIVE, CMLX_MEMORY_PEAK, CMLX_MEMORY_CACHE, CMLX_MEM
 size_t cmlx_memory_get(cmlx_memory which);
 /// Sets a limit in bytes; for PEAK any value resets it, for CACHE any value empties the cache.
 int cmlx_memory_set(cmlx_memory which, size_t bytes);
+/// Tells malloc to keep freed memory for later arrays instead of giving it back to the system each time.
+void cmlx_memory_keep(void);
 
 // Making arrays (create.cpp)
 

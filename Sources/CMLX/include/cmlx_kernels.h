@@ -19,9 +19,45 @@ typedef enum {
     CMLX_ACTIVATION_LEAKY_RELU, // x > 0 ? x : parameter * x
 } cmlx_activation;
 
-/// activation(x W^T + bias) + residual; x [..., K], weight [N, K], optional bias [N], optional residual [..., N].
-int cmlx_kernel_linear(cmlx_array x, cmlx_array weight, cmlx_array bias, cmlx_activation activation,
-                       cmlx_array residual, cmlx_dtype output, cmlx_array *out);
+typedef enum {
+    CMLX_WEIGHT_DENSE = 0, // [N, K] float32 or bfloat16
+    CMLX_WEIGHT_AFFINE,    // parts: uint32 [N, K bits / 32], scales and biases [N, K / group]; w = scale q + bias
+    CMLX_WEIGHT_INT8,      // parts as cmlx_kernel_pack_int8 makes them; rows and columns are the matrix's
+} cmlx_weight_form;
+
+/// A matrix of weights [N, K]; unused parts are NULL.
+typedef struct {
+    cmlx_weight_form form;
+    cmlx_array parts[3];
+    int group_size, bits; // affine: 32, 64 or 128; 4 or 8
+    int rows, columns;    // int8
+} cmlx_weight;
+
+/// A linear layer: weight [N, K] and optional bias [N].
+typedef struct {
+    cmlx_weight weight;
+    cmlx_array bias;
+} cmlx_linear;
+
+/// activation(x W^T + bias) + residual; x [..., K], optional residual [..., N]. Weights in integers are not rounded further
+/// for few rows of x; for many, `int8` rounds them and x to 8 bits, which is faster.
+int cmlx_kernel_linear(cmlx_array x, const cmlx_linear *layer, cmlx_activation activation, cmlx_array residual, bool int8,
+                       cmlx_dtype output, cmlx_array *out);
+/// The results of `count` layers with one input, in one operation.
+int cmlx_kernel_linears(cmlx_array x, const cmlx_linear *layers, size_t count, bool int8, cmlx_dtype output,
+                        cmlx_array *out);
+/// silu(gate(x)) * up(x), in one operation.
+int cmlx_kernel_gated_linear(cmlx_array x, const cmlx_linear *gate, const cmlx_linear *up, bool int8, cmlx_dtype output,
+                             cmlx_array *out);
+/// w [..., K] in MLX's affine format, the numbers of mlx.core.quantize: out gets integers, scales, biases.
+int cmlx_kernel_quantize(cmlx_array w, int group_size, int bits, cmlx_array out[3]);
+/// An affine matrix as floats [N, K].
+int cmlx_kernel_dequantize(const cmlx_weight *weight, cmlx_dtype output, cmlx_array *out);
+/// Rows `ids` of an affine matrix as floats [..., K]; negative ids count from the end, rows that do not exist are NaN.
+int cmlx_kernel_embed(cmlx_array ids, const cmlx_weight *weight, cmlx_dtype output, cmlx_array *out);
+/// A dense or affine matrix as 8-bit integers in the order in which the processor multiplies them; where it has no
+/// instructions for that, and on other devices, the matrix as it is. `packed` says which; its parts are new handles.
+int cmlx_kernel_pack_int8(const cmlx_weight *weight, cmlx_weight *packed);
 /// a b of matrices in the last two axes, each optionally transposed; leading axes equal, or absent in b.
 int cmlx_kernel_matmul(cmlx_array a, cmlx_array b, bool transpose_a, bool transpose_b, cmlx_dtype output,
                        cmlx_array *out);
@@ -50,6 +86,9 @@ int cmlx_kernel_conv1d(cmlx_array x, cmlx_array weight, cmlx_array bias, int str
 /// x [N, L, Cin], weight [Cin, Cout, k], optional bias [Cout] -> [N, (L - 1) stride - 2 padding + k, Cout].
 int cmlx_kernel_conv_transposed1d(cmlx_array x, cmlx_array weight, cmlx_array bias, int stride, int padding,
                                   cmlx_array *out);
+/// A share `rate` of the elements of x, 0 to below 1, becomes zero; the others are divided by 1 - rate. A seed always
+/// drops the same.
+int cmlx_kernel_dropout(cmlx_array x, float rate, uint64_t seed, cmlx_array *out);
 /// a + b of one shape.
 int cmlx_kernel_add(cmlx_array a, cmlx_array b, cmlx_dtype output, cmlx_array *out);
 /// Conversion between float32, bfloat16 and float16.
@@ -85,11 +124,17 @@ int cmlx_kernel_isa(void);
 void cmlx_kernel_limit_isa(int level);
 /// Bytes a second, in 10^9, that all threads together read from a buffer of this size; 0 where memory is lacking.
 double cmlx_bench_read_bandwidth(size_t bytes);
-/// Floating-point operations a second, in 10^9, of a product [rows, depth] x [columns, depth]^T of float32 or bfloat16.
+/// Multiplications and additions a second, in 10^9, that all threads together do in registers: on float32, bfloat16 (in pairs)
+/// or int8 (in fours, the weights' side of 8-bit products). 0 where the processor has no instructions for it.
+double cmlx_bench_peak(cmlx_dtype type);
+/// The same of a product [rows, depth] x [columns, depth]^T of float32, bfloat16 or int8 (of bfloat16 rows that are rounded
+/// on the way, and packed weights).
 double cmlx_bench_matmul(cmlx_dtype type, int rows, int columns, int depth);
 
 /// How often MLX has multiplied float32 matrices through our cblas_sgemm: zero if the library's own was linked first.
 int64_t cmlx_kernel_blas_calls(void);
+/// For tests: MLX's own quantisation.
+int cmlx_kernel_test_plain_quantize(cmlx_array w, int group_size, int bits, cmlx_array out[3]);
 /// For tests: MLX's own product.
 int cmlx_kernel_test_plain_matmul(cmlx_array a, cmlx_array b, cmlx_array *out);
 /// For tests: gradients of sum(upstream * function(inputs)) with respect to each input.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include "attention_backward.hpp"
+#include "attention_rows.hpp"
 #include "composed.hpp"
 #include "parallel.hpp"
 #include "scratch.hpp"
@@ -17,13 +18,6 @@ using simd::width;
 constexpr int64_t tile = attention_tile;
 constexpr int tile_groups = tile / width;
 constexpr int64_t rows_per_task = 120;
-
-/// What is known about a block of rows after some of the keys: out = sums / total, relative to 2^highest.
-struct Partial {
-    float *sums;     // [rows][padded width]
-    float *highest;  // [rows], exponents of two
-    float *total;    // [rows]
-};
 
 template <class M>
 struct Workspace {
@@ -80,7 +74,7 @@ ALWAYS_INLINE inline void soften(f32 (&scores)[R][tile_groups], float scale, con
 template <class M>
 ALWAYS_INLINE inline void run_block(const AttentionShape &shape, const tiles::RowSet &q, const tiles::RowSet &k,
                                     const tiles::RowSet &v, int64_t first, int64_t count, int64_t begin, int64_t end,
-                                    const Workspace<M> &w, const Partial &out) {
+                                    const Workspace<M> &w, const AttentionPart &out) {
     const int64_t units = M::units(shape.width), padded = w.padded;
     tiles::with_row_type(q, [&](auto type) ALWAYS_INLINE {
         tiles::gather<M, decltype(type)>(q, first, count, shape.width, w.row_units, w.queries);
@@ -129,7 +123,7 @@ ALWAYS_INLINE inline void run_block(const AttentionShape &shape, const tiles::Ro
 }
 
 /// Joins the parts of a block that saw different keys, divides, stores; `log_sums` gets log2 of the softmax's divisor.
-ALWAYS_INLINE inline void finish(const AttentionShape &shape, const Partial *parts, int64_t part_count, int64_t first,
+ALWAYS_INLINE inline void finish(const AttentionShape &shape, const AttentionPart *parts, int64_t part_count, int64_t first,
                                  int64_t count, int64_t padded, const tiles::RowSet &out, float *log_sums) {
     for (int64_t r = 0; r < count; r++) {
         float highest = -INFINITY, total = 0;
@@ -153,8 +147,47 @@ ALWAYS_INLINE inline void finish(const AttentionShape &shape, const Partial *par
     }
 }
 
-void forward(const std::vector<AttentionSequence> &sequences, const mx::array &q, const mx::array &k,
+/// Few rows, as in decoding: all key heads of a stretch of keys are one task, so that memory is read in order.
+void forward_rows(const AttentionSequence &sequence, const mx::array &q, const mx::array &k, const mx::array &v,
+                  mx::array &out, mx::array &log_sums) {
+    const AttentionShape &shape = sequence.shape;
+    const int64_t split = attention_row_split(shape), splits = (shape.keys + split - 1) / split;
+    const int64_t rows = shape.rows(), heads = shape.kv_heads, size = rows * (shape.width + 2);
+    thread_local std::vector<float> memory;  // kept: fresh pages cost more than the work of a token
+    memory.resize(std::max(memory.size(), size_t(splits * heads * size)));
+    std::vector<AttentionPart> parts;  // [head][split]
+    for (float *p = memory.data(); p < memory.data() + splits * heads * size; p += size)
+        parts.push_back({p, p + rows * shape.width, p + rows * (shape.width + 1)});
+    // Several splits in a row, for each fetches the next one's keys.
+    const int64_t run = std::max<int64_t>(1, splits / (4 * max_threads()));
+    parallel_tasks(size_t((splits + run - 1) / run), [&](size_t task, int) {
+        std::vector<AttentionPart> mine(size_t(heads), parts[0]);
+        for (int64_t i = int64_t(task) * run; i < std::min(splits, (int64_t(task) + 1) * run); i++) {
+            for (int64_t head = 0; head < heads; head++) mine[size_t(head)] = parts[size_t(head * splits + i)];
+            attention_rows(sequence, q, k, v, i * split, std::min(shape.keys, (i + 1) * split), mine.data());
+        }
+    });
+    const auto join = [&](size_t head, int) {
+        simd::dispatch([&](auto) ALWAYS_INLINE {
+            finish(shape, parts.data() + int64_t(head) * splits, splits, 0, rows, shape.width,
+                   sequence.rows(out, int64_t(head), shape.group), log_sums.data<float>() + sequence.logs(int64_t(head)));
+        });
+    };
+    if (splits * heads * rows < 1024)
+        for (int64_t head = 0; head < heads; head++) join(size_t(head), 0);
+    else
+        parallel_tasks(size_t(heads), join);
+}
+
+void forward(const std::vector<AttentionSequence> &all, const mx::array &q, const mx::array &k,
              const mx::array &v, mx::array &out, mx::array &log_sums) {
+    std::vector<AttentionSequence> sequences;
+    for (const auto &s : all) {
+        if (few_attention_rows(s.shape))
+            forward_rows(s, q, k, v, out, log_sums);
+        else
+            sequences.push_back(s);
+    }
     constexpr int64_t keys_per_split = 1024;
     struct Task {
         const AttentionSequence *sequence;
@@ -172,7 +205,7 @@ void forward(const std::vector<AttentionSequence> &sequences, const mx::array &q
     };
     const auto part = [padded](const AttentionShape &shape, float *memory) {
         const int64_t rows = std::min(shape.rows(), rows_per_task);
-        return Partial{memory, memory + rows * padded, memory + rows * (padded + 1)};
+        return AttentionPart{memory, memory + rows * padded, memory + rows * (padded + 1)};
     };
     int64_t shared_size = 0;
     for (const auto &s : sequences)
@@ -225,7 +258,7 @@ void forward(const std::vector<AttentionSequence> &sequences, const mx::array &q
         const AttentionShape &shape = sequence->shape;
         const auto O = sequence->rows(out, head, shape.group);
         float *logs = log_sums.data<float>() + sequence->logs(head);
-        std::vector<Partial> parts;
+        std::vector<AttentionPart> parts;
         for (int64_t s = 0; s < splits; s++) parts.push_back(part(shape, memory + s * part_size(shape)));
         simd::dispatch([&](auto) ALWAYS_INLINE {
             finish(shape, parts.data(), int64_t(parts.size()), 0, shape.rows(), padded, O, logs);

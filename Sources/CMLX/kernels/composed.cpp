@@ -43,7 +43,13 @@ mx::array activation(const mx::array &x, cmlx_activation kind, float parameter, 
 
 mx::array linear(const mx::array &x, const mx::array &weight, const Optional &bias, cmlx_activation kind,
                  const Optional &residual, mx::Dtype output, mx::Stream s) {
-    auto y = f32(mx::matmul(mx::astype(x, weight.dtype(), s), mx::transpose(weight, s), s), s);
+    const auto product = mx::matmul(mx::astype(x, weight.dtype(), s), mx::transpose(weight, s), s);
+    return finish_linear(product, bias, kind, residual, output, s);
+}
+
+mx::array finish_linear(const mx::array &product, const Optional &bias, cmlx_activation kind, const Optional &residual,
+                        mx::Dtype output, mx::Stream s) {
+    auto y = f32(product, s);
     if (bias) y = mx::add(y, f32(*bias, s), s);
     y = activation(y, kind, 0, s);
     if (residual) y = mx::add(y, f32(*residual, s), s);

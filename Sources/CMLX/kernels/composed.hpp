@@ -11,6 +11,9 @@ using Optional = std::optional<mx::array>;
 mx::array activation(const mx::array &x, cmlx_activation kind, float parameter, mx::Stream s);
 mx::array linear(const mx::array &x, const mx::array &weight, const Optional &bias, cmlx_activation kind,
                  const Optional &residual, mx::Dtype output, mx::Stream s);
+/// activation(product + bias) + residual
+mx::array finish_linear(const mx::array &product, const Optional &bias, cmlx_activation kind, const Optional &residual,
+                        mx::Dtype output, mx::Stream s);
 mx::array matmul(const mx::array &a, const mx::array &b, bool transpose_a, bool transpose_b, mx::Dtype output,
                  mx::Stream s);
 mx::array attention(const mx::array &q, const mx::array &k, const mx::array &v, float scale, bool causal, mx::Stream s);

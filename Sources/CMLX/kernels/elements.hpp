@@ -3,42 +3,18 @@
 #include <array>
 #include "parallel.hpp"
 #include "primitive.hpp"
-#include "simd.hpp"
+#include "typed.hpp"
 
 namespace cmlx {
 
-/// Memory of one of the three float types, read and written as float32 vectors. The type is asked at every vector: the
-/// branch is always predicted and spares a copy of each kernel for every combination of types.
-template <class Void>
-struct TypedPointer {
-    enum class Type { f32, bf16, f16 } type;
-    Void *data;
-
-    TypedPointer(Void *data, mx::Dtype dtype)
-        : type(dtype == mx::bfloat16  ? Type::bf16
-               : dtype == mx::float16 ? Type::f16
-                                      : Type::f32),
-          data(data) {
-        if (type == Type::f32 && dtype != mx::float32)
-            throw std::invalid_argument("a kernel takes float32, bfloat16 or float16 arrays");
-    }
-
-    ALWAYS_INLINE simd::f32 load(int64_t i, int count) const {
-        if (type == Type::f32) return simd::load(static_cast<const float *>(data) + i, count);
-        if (type == Type::bf16) return simd::load(static_cast<const simd::bf16 *>(data) + i, count);
-        return simd::load(static_cast<const simd::half *>(data) + i, count);
-    }
-    ALWAYS_INLINE void store(int64_t i, simd::f32 v, int count) const {
-        if (type == Type::f32) return simd::store(static_cast<float *>(data) + i, v, count);
-        if (type == Type::bf16) return simd::store(static_cast<simd::bf16 *>(data) + i, v, count);
-        simd::store(static_cast<simd::half *>(data) + i, v, count);
-    }
-};
-using Source = TypedPointer<const void>;
-using Target = TypedPointer<void>;
-
-inline Source source(const mx::array &a) { return {a.data<void>(), a.dtype()}; }
-inline Target target(mx::array &a) { return {a.data<void>(), a.dtype()}; }
+inline FloatType float_type(mx::Dtype type) {
+    if (type == mx::float32) return FloatType::f32;
+    if (type == mx::bfloat16) return FloatType::bf16;
+    if (type == mx::float16) return FloatType::f16;
+    throw std::invalid_argument("a kernel takes float32, bfloat16 or float16 arrays");
+}
+inline Source source(const mx::array &a) { return {float_type(a.dtype()), a.data<void>()}; }
+inline Target target(mx::array &a) { return {float_type(a.dtype()), a.data<void>()}; }
 
 /// Visits `count` rows of `width` elements 16 at a time on all threads: `body(offsets, n)` where `offsets[i]` is the
 /// place in array i, whose rows are `strides[i]` apart, and n <= 16 how many elements are meant.

@@ -3,6 +3,7 @@
 #include "composed.hpp"
 #include "elements.hpp"
 #include "elementwise.hpp"
+#include "mlx/random.h"
 
 namespace cmlx {
 
@@ -155,7 +156,96 @@ public:
     }
 };
 
+/// Input: [rows, n]. Output: [n], added up in an order that does not depend on threads.
+class ColumnSums : public KernelPrimitive {
+public:
+    using KernelPrimitive::KernelPrimitive;
+    const char *name() const override { return "LyraColumnSums"; }
+    bool is_equivalent(const mx::Primitive &) const override { return true; }
+
+    void eval_cpu(const std::vector<mx::array> &inputs, std::vector<mx::array> &outputs) override {
+        auto x = as_rows(inputs[0]), out = allocate(outputs[0]);
+        enqueue([=]() mutable {
+            constexpr int64_t block = 64, together = 256;  // columns a task, rows added up before they join the rest
+            const auto rows = rows_of(x);
+            const auto in = source(x);
+            float *sums = out.data<float>();
+            parallel_tasks(size_t((rows.width + block - 1) / block), [=](size_t task, int) {
+                simd::dispatch([=](auto) ALWAYS_INLINE {
+                    const int64_t end = std::min(rows.width, int64_t(task + 1) * block);
+                    for (int64_t j = int64_t(task) * block; j < end; j += simd::width) {
+                        const int n = int(std::min<int64_t>(simd::width, end - j));
+                        simd::f32 total = {};
+                        for (int64_t first = 0; first < rows.count; first += together) {
+                            simd::f32 sum = {};
+                            for (int64_t row = first; row < std::min(rows.count, first + together); row++)
+                                sum += in.load(row * rows.stride + j, n);
+                            total += sum;
+                        }
+                        simd::store(sums + j, total, n);
+                    }
+                });
+            });
+        });
+    }
+};
+
+/// Input: x. Which elements are dropped depends on their place and the seed alone, so gradients drop the same.
+class Dropout : public KernelPrimitive {
+public:
+    Dropout(mx::Stream s, float rate, uint64_t seed) : KernelPrimitive(s), rate_(rate), seed_(seed) {}
+    const char *name() const override { return "LyraDropout"; }
+    bool is_equivalent(const mx::Primitive &other) const override {
+        const auto &o = static_cast<const Dropout &>(other);
+        return rate_ == o.rate_ && seed_ == o.seed_;
+    }
+
+    void eval_cpu(const std::vector<mx::array> &inputs, std::vector<mx::array> &outputs) override {
+        auto x = as_rows(inputs[0]), out = allocate(outputs[0]);
+        enqueue([=, rate = rate_, seed = seed_]() mutable {
+            const auto rows = rows_of(x);
+            const auto in = source(x);
+            const auto y = target(out);
+            const float factor = 1 / (1 - rate);
+            const uint32_t least = uint32_t(std::min(double(rate) * 4294967296.0, 4294967295.0));
+            const uint32_t low = uint32_t(seed), high = uint32_t(seed >> 32);
+            for_elements<2>(rows.count, rows.width, {rows.stride, rows.width}, [=](auto at, int n) ALWAYS_INLINE {
+                // Counters, mixed twice with a part of the seed each ("lowbias32" by C. Wellons).
+                simd::u32 h = (__builtin_bit_cast(simd::u32, simd::lanes()) + uint32_t(at[1])) ^ low;
+                for (int round = 0; round < 2; round++) {
+                    h ^= h >> 16;
+                    h *= 0x7feb352du;
+                    h ^= h >> 15;
+                    h *= 0x846ca68bu;
+                    h ^= h >> 16;
+                    h += high;
+                }
+                y.store(at[1], h >= least ? in.load(at[0], n) * factor : simd::f32{}, n);
+            });
+        });
+    }
+
+    std::vector<mx::array> vjp(const std::vector<mx::array> &, const std::vector<mx::array> &cotangents,
+                               const std::vector<int> &wanted, const std::vector<mx::array> &) override {
+        return std::vector<mx::array>(wanted.size(), dropout(cotangents[0], rate_, seed_, stream()));
+    }
+
+private:
+    const float rate_;
+    const uint64_t seed_;
+};
+
 }  // namespace
+
+mx::array column_sums(const mx::array &x, mx::Stream s) {
+    return record<ColumnSums>({x.shape(-1)}, mx::float32, {x}, s);
+}
+
+mx::array dropout(const mx::array &x, float rate, uint64_t seed, mx::Stream s) {
+    if (on_cpu(s)) return record<Dropout>(x.shape(), x.dtype(), {x}, s, rate, seed);
+    const auto kept = mx::random::bernoulli(mx::array(1 - rate), x.shape(), mx::random::key(seed), s);
+    return mx::multiply(x, mx::astype(mx::multiply(mx::astype(kept, mx::float32, s), mx::array(1 / (1 - rate)), s), x.dtype(), s), s);
+}
 
 mx::array activation(const mx::array &x, cmlx_activation kind, float parameter, mx::Stream s) {
     if (!on_cpu(s)) return composed::activation(x, kind, parameter, s);
@@ -175,6 +265,12 @@ mx::array swiglu(const mx::array &gate, const std::optional<mx::array> &up, mx::
     if (up) return record<SwiGLU>(shape, gate.dtype(), {gate, *up}, s);
     shape.back() /= 2;
     return record<SwiGLU>(shape, gate.dtype(), {gate}, s);
+}
+
+std::vector<mx::array> swiglu_gradients(const mx::array &gate, const mx::array &up, const mx::array &upstream,
+                                        mx::Stream s) {
+    return mx::array::make_arrays({gate.shape(), up.shape()}, {gate.dtype(), up.dtype()},
+                                  std::make_shared<SwiGLUGradient>(s), {gate, up, upstream});
 }
 
 mx::array add(const mx::array &a, const mx::array &b, mx::Dtype output, mx::Stream s) {

@@ -9,24 +9,6 @@
 
 using namespace cmlx;
 
-int cmlx_kernel_linear(cmlx_array x, cmlx_array weight, cmlx_array bias, cmlx_activation activation,
-                       cmlx_array residual, cmlx_dtype output, cmlx_array *out) {
-    return produce(out, [&] {
-        const auto &a = x->value, &w = weight->value;
-        require(a.ndim() >= 1 && w.ndim() == 2 && a.shape(-1) == w.shape(1), "linear: x [..., K], weight [N, K]; got",
-                {&a, &w});
-        if (bias)
-            require(bias->value.ndim() == 1 && bias->value.shape(0) == w.shape(0),
-                    "linear: weight [N, K], bias [N]; got", {&w, &bias->value});
-        auto shape = a.shape();
-        shape.back() = w.shape(0);
-        if (residual)
-            require(residual->value.shape() == shape,
-                    "linear: the residual has another shape than the result:", {&residual->value});
-        return linear(a, w, optional(bias), activation, optional(residual), to_dtype(output), stream());
-    });
-}
-
 int cmlx_kernel_matmul(cmlx_array a, cmlx_array b, bool transpose_a, bool transpose_b, cmlx_dtype output,
                        cmlx_array *out) {
     return produce(out, [&] {
@@ -147,6 +129,13 @@ int cmlx_kernel_conv_transposed1d(cmlx_array x, cmlx_array weight, cmlx_array bi
         require(!bias || bias->value.shape() == mx::Shape{w.shape(1)},
                 "convTransposed1d: weight [Cin, Cout, k], bias [Cout]; got", {&w});
         return conv_transposed1d(a, w, optional(bias), stride, padding, cmlx::stream());
+    });
+}
+
+int cmlx_kernel_dropout(cmlx_array x, float rate, uint64_t seed, cmlx_array *out) {
+    return produce(out, [&] {
+        require(rate >= 0 && rate < 1, "dropout: a rate from 0 to below 1; got another for", {&x->value});
+        return dropout(x->value, rate, seed, stream());
     });
 }
 

@@ -15,7 +15,7 @@ ISA detect() {
     const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
     const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
-    if (avx512) return __builtin_cpu_supports("avx512bf16") ? ISA::avx512_bf16 : ISA::avx512;
+    if (avx512) return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni") ? ISA::avx512_bf16 : ISA::avx512;
     if (avx2) return ISA::avx2;
 #endif
     return ISA::portable;

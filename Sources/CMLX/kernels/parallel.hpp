@@ -27,8 +27,8 @@ void parallel(int threads, Body &&body) {
     }, const_cast<void *>(static_cast<const void *>(&body)), unsigned(threads), 0);
 }
 
-/// Splits 0..<count into contiguous ranges of at least `grain` for whoever is free: `body(begin, end)`. Several a thread,
-/// so that a thread that other work on the machine delays does not delay the rest.
+/// Splits 0..<count into contiguous ranges of at least `grain` for whoever is free: `body(begin, end)`. Ranges get shorter
+/// towards the end, so that a thread that other work on the machine delays does not delay the rest.
 template <class Body>
 void parallel_ranges(size_t count, size_t grain, Body &&body) {
     grain = std::max<size_t>(1, grain);
@@ -37,12 +37,15 @@ void parallel_ranges(size_t count, size_t grain, Body &&body) {
         if (count > 0) body(size_t(0), count);
         return;
     }
-    constexpr size_t ranges_a_thread = 8;
-    const size_t length = std::max(grain, (count + threads * ranges_a_thread - 1) / (threads * ranges_a_thread));
     std::atomic<size_t> next = 0;
     parallel(int(threads), [&](int, int) {
-        for (size_t begin; (begin = next.fetch_add(length, std::memory_order_relaxed)) < count;)
-            body(begin, std::min(begin + length, count));
+        size_t begin = next.load(std::memory_order_relaxed);
+        while (begin < count) {
+            const size_t end = std::min(count, begin + std::max(grain, (count - begin) / (3 * threads)));
+            if (!next.compare_exchange_weak(begin, end, std::memory_order_relaxed)) continue;
+            body(begin, end);
+            begin = next.load(std::memory_order_relaxed);
+        }
     });
 }
 

@@ -33,6 +33,8 @@ protected:
     mx::array with_contiguous_rows(const mx::array &a) {
         return a.shape(-1) == 1 || a.strides(-1) == 1 ? view(a) : as_contiguous(a, a.dtype());
     }
+    /// `a`, which is of any type and known to be contiguous; throws where it is not.
+    static mx::array contiguous(const mx::array &a);
     /// `a` converted to `type`, contiguous; `a` itself where it is that already.
     mx::array as_contiguous(const mx::array &a, mx::Dtype type);
 };

@@ -92,6 +92,11 @@ mx::array KernelPrimitive::as_rows(const mx::array &a) {
     return rows_of(a, &rows) ? view(a) : as_contiguous(a, a.dtype());
 }
 
+mx::array KernelPrimitive::contiguous(const mx::array &a) {
+    if (!a.flags().row_contiguous) throw std::invalid_argument("packed weights must be contiguous");
+    return view(a);
+}
+
 mx::array KernelPrimitive::as_contiguous(const mx::array &a, mx::Dtype type) {
     if (a.dtype() == type && a.flags().row_contiguous) return view(a);
     auto copy = temporary(a.shape(), type);

@@ -13,14 +13,15 @@
 #if defined(__x86_64__)
 #define TARGET_AVX2 __attribute__((target("avx2,fma,f16c")))
 #define TARGET_AVX512 __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq")))
-#define TARGET_AVX512_BF16 __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")))
+#define TARGET_AVX512_BF16 __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx512vnni")))
 #include <immintrin.h>
 #endif
 #pragma clang diagnostic ignored "-Wpsabi"  // vectors cross only inlined calls
 
 namespace cmlx {
 
-/// Instruction sets in rising order. AVX-512 means F, BW, VL and DQ.
+/// Instruction sets in rising order. AVX-512 means F, BW, VL and DQ; the set with BF16 has VNNI too, as every processor
+/// with BF16 does.
 enum class ISA : int { portable = 0, avx2, avx512, avx512_bf16 };
 
 /// The best set that this machine has and LYRA_ISA (portable, avx2, avx512, avx512bf16) or `set_isa_limit` allows.
@@ -204,12 +205,22 @@ ALWAYS_INLINE inline f32 keep(f32 v, int64_t count, float rest) { return lanes()
 TARGET_AVX512_BF16 inline void dot_pairs(f32 &acc, const u32 &a, const u32 &b) {
     acc = (f32)_mm512_dpbf16_ps((__m512)acc, (__m512bh)a, (__m512bh)b);
 }
+/// acc[i] += the sum of four products of unsigned bytes of a with signed ones of b; only in code for ISA::avx512_bf16.
+TARGET_AVX512_BF16 inline void dot_quads(i32 &acc, const u32 &a, const u32 &b) {
+    acc = (i32)_mm512_dpbusd_epi32((__m512i)acc, (__m512i)a, (__m512i)b);
+}
+/// out[i] = v[at[i]]; only in code for AVX-512.
+TARGET_AVX512 inline void permute(f32 &out, const f32 &v, const i32 &at) {
+    out = (f32)_mm512_permutexvar_ps((__m512i)at, (__m512)v);
+}
 TARGET_AVX512 inline void load_masked(u32 &v, const void *p, uint64_t mask) {
     v = (u32)_mm512_maskz_loadu_epi8(mask, p);
 }
 TARGET_AVX512_BF16 inline void narrow_native(u16 &out, const f32 &v) { out = (u16)_mm512_cvtneps_pbh((__m512)v); }
 #else
 inline void dot_pairs(f32 &, const u32 &, const u32 &) {}
+inline void dot_quads(i32 &, const u32 &, const u32 &) {}
+inline void permute(f32 &, const f32 &, const i32 &) {}
 #endif
 /// The first `bytes` of 64, zeros after them.
 template <ISA set>

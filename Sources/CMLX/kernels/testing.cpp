@@ -42,6 +42,13 @@ int cmlx_kernel_test_slice(cmlx_array array, int axis, int index, cmlx_array *ou
     });
 }
 
+int cmlx_kernel_test_plain_quantize(cmlx_array w, int group_size, int bits, cmlx_array out[3]) {
+    return guard([&] {
+        const auto results = mx::quantize(w->value, group_size, bits, "affine", {}, stream());
+        for (int i = 0; i < 3; i++) out[i] = new cmlx_array_s{results[i]};
+    });
+}
+
 int cmlx_kernel_test_plain_matmul(cmlx_array a, cmlx_array b, cmlx_array *out) {
     return produce(out, [&] { return mx::matmul(a->value, b->value, stream()); });
 }

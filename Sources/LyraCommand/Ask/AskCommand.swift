@@ -23,7 +23,7 @@ struct AskCommand: AsyncParsableCommand {
               lyra ask --text "Name a colour." --temperature 0.8 --seed 7 --json
 
             Any common sound, picture and video format is read; '-' is standard input. Recordings may have any length: \
-            they are read in windows of 30 s.
+            they are read window by window (30 s in the release).
             """)
 
     @OptionGroup(title: "Model") var model: ModelOptions

@@ -18,7 +18,9 @@ struct BenchResults {
     private let precision: Precision
     private let adapter: Adapter?
     private var rows: [Row] = []
-    private var values: [String: Any] = [:]
+    private(set) var values: [String: Any] = [:]
+    /// Rows of the table of contexts.
+    var contexts: [ContextRow] = []
     /// What the machine can do: bytes read a second, FLOPs a second in the precision measured.
     var bandwidth = 0.0
     var product = 0.0
@@ -60,6 +62,9 @@ struct BenchResults {
         rows.append(row)
     }
 
+    /// A number for programs alone.
+    mutating func note(_ key: String, _ value: Double) { values[key] = Self.rounded(value) }
+
     mutating func skip(_ name: String, _ reason: String) { rows.append(Row(name: name, value: "-", note: reason)) }
 
     /// Adds what is known at the end.
@@ -83,11 +88,11 @@ struct BenchResults {
             "",
         ]
         let table = [["stage", "measured", "work", "rate", "of peak", ""]] + rows.map { [$0.name, $0.value, $0.work, $0.rate, share($0), $0.note] }
-        return (head + Columns.lines(table, right: [1, 2, 3, 4])).joined(separator: "\n") + "\n"
+        return (head + Columns.lines(table, right: [1, 2, 3, 4]) + contextTable).joined(separator: "\n") + "\n"
     }
 
     /// One line, keys sorted.
-    func json() throws -> String {
+    static func json(_ values: [String: Any]) throws -> String {
         String(decoding: try JSONSerialization.data(withJSONObject: values, options: [.sortedKeys, .withoutEscapingSlashes]), as: UTF8.self)
     }
 

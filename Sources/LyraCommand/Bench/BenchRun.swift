@@ -17,12 +17,14 @@ struct BenchRun: Sendable {
         if stages.contains(.generator) { try await generator(&results) }
         if stages.contains(.vocoder) { try await vocoder(&results) }
         if stages.contains(.reply) { try await reply(&results) }
+        if stages.contains(.contexts) { try await contexts(&results) }
+        if stages.contains(.recording) { try await recording(&results) }
         results.peakMemory = Machine.peakMemory  // before the machine is measured, which takes memory too
         results.bandwidth = try await step("memory") { _ in Machine.readBandwidth() }
         results.product = try await step("matrix products") { _ in Machine.matrixProduct(precision) }
     }
 
-    private func step<T: Sendable>(_ label: String, _ body: @Sendable (LyraModel) throws -> T) async throws -> T {
+    func step<T: Sendable>(_ label: String, _ body: @Sendable (LyraModel) throws -> T) async throws -> T {
         try Task.checkCancellation()
         return try await withSpinner("measuring \(label)") { try await lyra.withNetworks(body) }
     }
@@ -86,7 +88,7 @@ struct BenchRun: Sendable {
     // MARK: Language model
 
     /// A run of ordinary tokens.
-    private static func input(_ model: LyraModel, _ count: Int) -> Decoder.Input {
+    static func input(_ model: LyraModel, _ count: Int) -> Decoder.Input {
         let most = max(1, min(model.configuration.vocabularySize - 1, 1_000))
         let ids = (0..<count).map { Int32(($0 * 7_919 + 13) % most) }
         var positions = Positions()
@@ -114,28 +116,21 @@ struct BenchRun: Sendable {
 
     private func decode(_ results: inout BenchResults) async throws {
         let plan = plan
-        let (perToken, configuration) = try await step("new tokens after \(plan.context)") { model in
+        let (perToken, bytes) = try await step("new tokens after \(plan.context)") { model in
             var state = model.decoder.newState()
-            var hidden = try model.decoder(Self.input(model, plan.context), state: &state, adapter: plan.adapter).hidden
+            let hidden = try model.decoder(Self.input(model, plan.context), state: &state, adapter: plan.adapter).hidden
             hidden.eval()
             let mark = state.mark
+            let bytes = model.decoder.weightBytes + state.filledBytes
             let seconds = try Self.median(plan.runs) {
                 state.rewind(to: mark)
-                for _ in 0..<plan.tokens {
-                    try Task.checkCancellation()
-                    let token = argMax(model.decoder.logits(hidden), axis: -1).asType(.int32).asArray(Int32.self).first ?? 0
-                    var positions = Positions(startingAt: state.nextPosition)
-                    positions.appendRun(1)
-                    let input = Decoder.Input(embeddings: model.decoder.embed([token]), positions: positions, isContext: [false])
-                    hidden = try model.decoder(input, state: &state, adapter: plan.adapter).hidden
-                    hidden.eval()
-                }
+                _ = try Self.write(plan.tokens, after: hidden, model, &state, plan.adapter)
             }
-            return (seconds / Double(plan.tokens), model.configuration)
+            return (seconds / Double(plan.tokens), Double(bytes))
         }
         results.add(
             "new tokens after \(plan.context)", key: "decode_tokens_per_second", 1 / perToken, unit: "tokens/s",
-            bytes: Work.weightBytesPerToken(configuration, lyra.precision), seconds: perToken)
+            bytes: bytes, seconds: perToken, note: "of weights and cache")
     }
 
     // MARK: Speech
@@ -187,7 +182,7 @@ struct BenchRun: Sendable {
         var options = ReplyOptions()
         options.speaks = lyra.location.vocoder != nil
         options.maximumTokens = plan.tokens
-        var text: [Double] = [], sound: [Double] = [], totals: [Double] = []
+        var text: [Double] = [], sound: [Double] = [], lag: [Double] = [], tokens: [Double] = [], totals: [Double] = []
         let question = Self.noise(4 * LogMel.sampleRate)
         for run in 0...plan.runs {
             let reply = try await withSpinner("measuring a reply") {
@@ -196,11 +191,20 @@ struct BenchRun: Sendable {
             try Task.checkCancellation()
             guard run > 0 else { continue }
             text.append(reply.timings.firstText ?? Self.firstToken(reply))
-            if let first = reply.timings.firstAudio { sound.append(first) }
+            if let first = reply.timings.firstAudio {
+                sound.append(first)
+                lag.append(first - Self.firstToken(reply))
+            }
+            tokens.append((reply.timings.seconds[Stage.decode.rawValue] ?? 0) / Double(max(1, reply.usage.completionTokens)))
             totals.append(reply.timings.total)
         }
         results.add("first text of a reply", key: "first_text_seconds", Statistics.median(text), unit: "s", note: "to a spoken question of 4 s")
         if !sound.isEmpty { results.add("first sound of a reply", key: "first_sound_seconds", Statistics.median(sound), unit: "s") }
+        if !lag.isEmpty {
+            results.add(
+                "first sound after first token", key: "first_sound_lag_seconds", Statistics.median(lag), unit: "s",
+                note: String(format: "8 tokens take %.2f s", 8 * Statistics.median(tokens)))
+        }
         results.add("reply of \(plan.tokens) tokens", key: "reply_seconds", Statistics.median(totals), unit: "s")
     }
 }

@@ -4,7 +4,10 @@ import LyraModel
 import MLX
 
 enum Machine {
-    static var threads: Int { ProcessInfo.processInfo.activeProcessorCount }
+    /// Threads that kernels run on.
+    static var threads: Int {
+        ProcessInfo.processInfo.environment["OMP_NUM_THREADS"].flatMap { Int($0) } ?? ProcessInfo.processInfo.activeProcessorCount
+    }
 
     /// As the system names it.
     static var processor: String {
@@ -86,11 +89,12 @@ enum Machine {
     static func matrixProduct(_ precision: Precision, size: Int = 4096, passes: Int = 4) -> Double {
         let x = MLXArray.full([size, size], values: 0.5, dtype: precision.dtype)
         let w = MLXArray.full([size, size], values: 0.25, dtype: precision.dtype)
-        eval(x, w)
+        let map = Kernel.LinearMap(precision == .int8 ? .int8(Int8Matrix(w)) : .dense(w))
+        Kernel.linear(x, map).eval()
         var best = 0.0
         for _ in 0..<passes {
             let began = ContinuousClock.now
-            Kernel.linear(x, weight: w).eval()
+            Kernel.linear(x, map).eval()
             best = max(best, 2 * Double(size) * Double(size) * Double(size) / ((ContinuousClock.now - began) / .seconds(1)))
         }
         return best

@@ -11,13 +11,18 @@ enum Work {
     ///     8 n d² + 4 n² d + 4 n d f
     static func encoderLayer(n: Double, d: Double, f: Double) -> Double { 8 * n * d * d + 4 * n * n * d + 4 * n * d * f }
 
-    /// Whisper's encoder on one window, with both convolutions and the projector.
-    static func speechWindow(_ w: WhisperConfiguration, _ c: LyraConfiguration) -> Double {
+    /// Whisper's encoder on one window, with both convolutions.
+    private static func speechEncoder(_ w: WhisperConfiguration) -> Double {
         let n = Double(w.positions), d = Double(w.width), f = Double(w.intermediateSize)
         let convolutions = 2 * 3 * Double(w.melBins) * d * 2 * n + 2 * 3 * d * d * n
-        let stack = Double(c.speechStack), inner = Double(c.projectorInnerSize), tokens = (n / stack).rounded(.down)
-        let projector = 2 * tokens * inner * (stack * d + Double(c.hiddenSize))
-        return convolutions + Double(w.layers) * encoderLayer(n: n, d: d, f: f) + projector
+        return convolutions + Double(w.layers) * encoderLayer(n: n, d: d, f: f)
+    }
+
+    /// The same with the projector.
+    static func speechWindow(_ w: WhisperConfiguration, _ c: LyraConfiguration) -> Double {
+        let stack = Double(c.speechStack), inner = Double(c.projectorWidth)
+        let tokens = (Double(w.positions) / stack).rounded(.down)
+        return speechEncoder(w) + 2 * tokens * inner * (stack * Double(w.width) + Double(c.hiddenSize))
     }
 
     /// The vision tower on a grid of patches: attention reaches over one frame pair.
@@ -33,16 +38,47 @@ enum Work {
     ///
     ///     layers (4 n d² + 4 n d k + 2 n² d + 6 n d f) + 2 d v, with k the width of keys and v the vocabulary
     static func prefill(_ c: LyraConfiguration, tokens: Int) -> Double {
-        let n = Double(tokens), d = Double(c.hiddenSize), f = Double(c.intermediateSize)
-        let k = Double(c.keyValueHeads * c.headDimension)
-        let layer = 4 * n * d * d + 4 * n * d * k + 2 * n * n * d + 6 * n * d * f
-        return Double(c.layers) * layer + 2 * d * Double(c.vocabularySize)
+        products(c, tokens: tokens) + attention(c, tokens: tokens) + head(c)
     }
 
-    /// Weights that every new token reads: all layers and the head (tied or not, it is read once), in the compute type.
-    static func weightBytesPerToken(_ c: LyraConfiguration, _ precision: Precision) -> Double {
-        let d = Double(c.hiddenSize), k = Double(c.keyValueHeads * c.headDimension)
-        let layer = 2 * d * d + 2 * d * k + 3 * d * Double(c.intermediateSize)
-        return (Double(c.layers) * layer + d * Double(c.vocabularySize)) * (precision == .bf16 ? 2 : 4)
+    private static func products(_ c: LyraConfiguration, tokens: Int) -> Double {
+        let n = Double(tokens), d = Double(c.hiddenSize), f = Double(c.intermediateSize)
+        let k = Double(c.keyValueHeads * c.headDimension)
+        return Double(c.layers) * (4 * n * d * d + 4 * n * d * k + 6 * n * d * f)
+    }
+
+    private static func attention(_ c: LyraConfiguration, tokens: Int) -> Double {
+        2 * Double(c.layers) * Double(tokens) * Double(tokens) * Double(c.hiddenSize)
+    }
+
+    /// Logits of one token.
+    private static func head(_ c: LyraConfiguration) -> Double { 2 * Double(c.hiddenSize) * Double(c.vocabularySize) }
+
+    /// A low-rank adapter of every map of the layers.
+    private static func adapter(_ c: LyraConfiguration, rank: Int, tokens: Int) -> Double {
+        let d = Double(c.hiddenSize), f = Double(c.intermediateSize), k = Double(c.keyValueHeads * c.headDimension)
+        return 2 * Double(tokens * rank * c.layers) * (9 * d + 2 * k + 3 * f)
+    }
+
+    /// Patches of a picture as training is measured with.
+    static func patches(_ v: VisionConfiguration) -> PatchGrid {
+        PatchGrid(time: 1, height: TrainCase.side / v.patchSize, width: TrainCase.side / v.patchSize)
+    }
+
+    /// A sample forward and backward. Backward, a product costs one for its input's gradient, and one more for its weight's
+    /// where that trains. Encoders that are frozen have been computed before.
+    static func trainingSample(_ t: TrainCase) -> Double {
+        let c = t.system.language, w = t.system.whisper, v = t.system.vision, grid = patches(v)
+        let merged = grid.count / (v.mergeSize * v.mergeSize)
+        let tokens = merged + w.positions / c.speechStack + TrainCase.text
+        let answer = Double(TrainCase.targets) * head(c)
+        guard t.trainsEverything else {
+            let projector = speechWindow(w, c) - speechEncoder(w)
+            return 2 * (products(c, tokens: tokens) + answer) + 3 * (attention(c, tokens: tokens) + projector)
+                + 3 * adapter(c, rank: t.system.loraRank, tokens: tokens)
+        }
+        // What sound and picture enter by needs no gradient of its input.
+        let entries = 2 * Double(grid.count * v.patchValues * v.width) + 2 * 3 * Double(w.melBins * w.width * 2 * w.positions)
+        return 3 * (products(c, tokens: tokens) + attention(c, tokens: tokens) + answer + speechWindow(w, c) + vision(v, grid)) - entries
     }
 }

@@ -6,7 +6,12 @@ import LyraTraining
 
 struct DataCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "data", abstract: "Look after training data.", subcommands: [DataCheckCommand.self])
+        commandName: "data", abstract: "Generate training data, prepare it, and look after it.",
+        subcommands: [
+            DataSynthesisCommand.self, DataTokenizerCommand.self, DataCheckCommand.self, UnitsCommand.self, ListenCommand.self,
+            DataLibriSpeechCommand.self, DataCommonVoiceCommand.self, DataNeedleCommand.self, DataSpeechFromTextCommand.self,
+            DataLongSpeechCommand.self,
+        ])
 }
 
 struct DataCheckCommand: AsyncParsableCommand {

@@ -15,7 +15,7 @@ struct InspectReport: Encodable {
 
         mutating func add(_ tensor: CheckpointAudit.Tensor) {
             tensors += 1
-            parameters += tensor.count
+            parameters += tensor.parameters
             bytes += tensor.bytes
             types["\(tensor.dtype)", default: 0] += tensor.bytes
         }
@@ -35,9 +35,13 @@ struct InspectReport: Encodable {
         /// What its tensors belong to, where a file holds several networks.
         var groups: [Group]
         var problems: [String]
+        var quantization: Quantization?
+        var quantizedLayers = 0
         var tensors: [Tensor]?
 
-        enum CodingKeys: String, CodingKey { case name, path, parameters, bytes, types, tensorCount, groups, problems, tensors }
+        enum CodingKeys: String, CodingKey {
+            case name, path, parameters, bytes, types, tensorCount, groups, problems, quantization, quantizedLayers, tensors
+        }
         func encode(to encoder: any Encoder) throws {
             var values = encoder.container(keyedBy: CodingKeys.self)
             try values.encode(name, forKey: .name)
@@ -48,6 +52,10 @@ struct InspectReport: Encodable {
             try values.encode(total.tensors, forKey: .tensorCount)
             if groups.count > 1 { try values.encode(groups, forKey: .groups) }
             try values.encode(problems, forKey: .problems)
+            if let quantization {
+                try values.encode(quantization, forKey: .quantization)
+                try values.encode(quantizedLayers, forKey: .quantizedLayers)
+            }
             try values.encodeIfPresent(tensors, forKey: .tensors)
         }
     }
@@ -125,7 +133,7 @@ struct InspectReport: Encodable {
         }
         return Part(
             name: part.name, path: part.path, total: total, groups: groups.sorted { $0.parameters > $1.parameters },
-            problems: part.problems.map(\.text))
+            problems: part.problems.map(\.text), quantization: part.quantization, quantizedLayers: part.quantizedLayers)
     }
 
     /// The network a tensor belongs to.

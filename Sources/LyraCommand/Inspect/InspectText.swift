@@ -7,6 +7,13 @@ extension InspectReport {
         var lines = [path, ""]
         lines += table
         if let language { lines += [""] + facts(language) }
+        for part in parts {
+            guard let q = part.quantization else { continue }
+            let others = Dictionary(grouping: q.layers.values, by: \.bits).sorted { $0.key < $1.key }.map { "\($1.count) with \($0) bits" }
+            lines.append(
+                "\(part.name): \(part.quantizedLayers) layers in \(q.all.bits) bits, groups of \(q.all.groupSize)"
+                    + (others.isEmpty ? "" : ", of them \(others.joined(separator: ", "))"))
+        }
         lines += list("Not found:", missing)
         lines += list("Cannot be opened:", failures)
         for part in parts where !part.problems.isEmpty {
@@ -68,7 +75,7 @@ extension InspectReport {
             ],
             ["", "vocabulary \(c.vocabularySize), \(c.tiesEmbeddings ? "tied" : "separate") head, M-RoPE sections \(c.mropeSections)"],
             ["extractor", c.keepRate.map { rate in "every \(c.compressGap ?? 0) layers keep \(rate)" + (rate >= 1 ? " (off)" : "") } ?? "no settings"],
-            ["speech projector", "\(c.speechStack) frames of \(c.speechHiddenSize) -> \(c.projectorInnerSize) -> \(c.hiddenSize)"],
+            ["speech projector", "\(c.speechStack) frames of \(c.speechHiddenSize) -> \(c.projectorWidth) -> \(c.hiddenSize)"],
         ]
         if let g = c.generator {
             let l = g.layers

@@ -7,6 +7,7 @@ import LyraModel
 
 extension Precision: ExpressibleByArgument {}
 extension AdapterChoice: ExpressibleByArgument {}
+extension CacheFormat: ExpressibleByArgument {}
 
 struct ModelOptions: ParsableArguments {
     @Option(
@@ -18,7 +19,7 @@ struct ModelOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "f32 is exact, bf16 takes half the memory and time. Default: bf16 where the processor has instructions for it.",
+            "f32 is exact, bf16 takes half the memory and time, int8 takes products in 8-bit integers. Default: bf16 where the processor has instructions for it.",
             valueName: "type"))
     var precision: Precision?
 
@@ -36,6 +37,19 @@ struct ModelOptions: ParsableArguments {
 
     @Option(help: ArgumentHelp("An adapter to use for long speech instead of the checkpoint's long_speech_lora.", valueName: "dir"))
     var longSpeechLora: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "How keys and values of a conversation are kept: exact, or int8 for half the memory and slower new tokens.", valueName: "format"))
+    var kvCache = CacheFormat.exact
+
+    @Option(
+        name: .customLong("cache"),
+        help: ArgumentHelp("Keep encoded speech in this folder, so that a recording is encoded but once.", valueName: "dir"))
+    var cacheFolder: String?
+
+    @Option(help: ArgumentHelp("Most that is kept there.", valueName: "size"))
+    var cacheSize = ByteSize(bytes: 4_000_000_000)
 
     @Flag(help: "Do as the original release does where this implementation differs by choice (docs/compatibility.md).")
     var compat = false
@@ -89,6 +103,8 @@ struct ModelOptions: ParsableArguments {
         (options.visionTower, options.speechTower, options.vocoder) = (visionTower, speechTower, vocoder)
         options.adapters = adapters
         options.isCompatible = compat
+        options.cacheFormat = kvCache
+        (options.cacheFolder, options.cacheBytes) = (cacheFolder, cacheSize.bytes)
         let began = ContinuousClock.now, path = try path()
         let lyra = try await withSpinner("loading the model") { [options] in try await Lyra.open(path, options: options) }
         let seconds = (ContinuousClock.now - began) / .seconds(1)

@@ -41,7 +41,7 @@ struct ReplyFlags: ParsableArguments {
     var seed: UInt64 = 0
 
     @Option(
-        help: "Low-rank adapter: auto takes none without speech, speech for up to 30 s of it, long_speech for more.")
+        help: "Low-rank adapter: auto takes none without speech, speech for one window of it (30 s in the release), long_speech for more.")
     var adapter = AdapterChoice.automatic
 
     @Option(
@@ -55,6 +55,9 @@ struct ReplyFlags: ParsableArguments {
 
     @Option(help: ArgumentHelp("Share of media tokens kept after each block.", valueName: "rho"))
     var keepRate: Float?
+
+    @Flag(help: "Let every question of a conversation choose among the media anew. It takes longer than to go on with what the first one chose.")
+    var chooseAnew = false
 
     @Option(help: ArgumentHelp("Most frames looked at of a video, which is sampled twice a second.", valueName: "n"))
     var maxFrames = 16
@@ -101,6 +104,7 @@ struct ReplyFlags: ParsableArguments {
         options.sampling = SamplingOptions(temperature: temperature, topK: topK, topP: topP, seed: seed)
         options.adapter = adapter
         options.maximumFrames = maxFrames
+        options.choosesAnew = chooseAnew
         options.extractor = try extractor(layers: layers)
         return options
     }

@@ -7,17 +7,22 @@ import LyraTraining
 import MLX
 import Logging
 
-extension TrainingStage: ExpressibleByArgument {
+/// A stage of the paper's, or one that trains a network by itself.
+enum StageArgument: ExpressibleByArgument {
+    case model(TrainingStage)
+    case part(PartStage)
+
     /// "joint", or as the paper numbers them: "stage2".
-    public init?(argument: String) {
+    init?(argument: String) {
         let numbered: [String: TrainingStage] = [
             "stage1": .alignment, "stage2": .joint, "stage3": .longSpeech, "stage4": .speechGenerator,
         ]
-        guard let stage = numbered[argument] ?? TrainingStage(rawValue: argument.replacingOccurrences(of: "-", with: "_"))
+        let name = argument.replacingOccurrences(of: "-", with: "_")
+        if let stage = numbered[argument] ?? TrainingStage(rawValue: name) { self = .model(stage) }
+        else if let stage = PartStage(rawValue: name) { self = .part(stage) }
         else { return nil }
-        self = stage
     }
-    public static var allValueStrings: [String] { allCases.map(\.rawValue) }
+    static var allValueStrings: [String] { PartStage.allCases.map(\.rawValue) + TrainingStage.allCases.map(\.rawValue) }
 }
 
 struct TrainCommand: AsyncParsableCommand {
@@ -30,7 +35,9 @@ struct TrainCommand: AsyncParsableCommand {
             configuration's output folder. Ctrl-C stops after the step at hand and leaves a checkpoint; --resume goes on \
             from the newest one, also after a crash, with the same steps that would have followed.
 
-              pretrain          every part, from random weights (lyra new)
+              speech-encoder    the speech encoder alone, from random weights (lyra new), by spelling what it hears
+              vocoder           the vocoder alone, from recordings of one voice and their units (lyra data units)
+              pretrain          every part, from random weights
               stage1, alignment         the speech projector
               stage2, joint             the projector and a LoRA adapter, with the cross-modality regulariser
               stage3, long-speech       the same for long speech
@@ -46,8 +53,8 @@ struct TrainCommand: AsyncParsableCommand {
     @Argument(help: "The run's configuration file.")
     var file: String?
 
-    @Option(help: ArgumentHelp("Write the settings of a stage and stop: \(TrainingStage.allValueStrings.joined(separator: ", ")).", valueName: "stage"))
-    var printConfig: TrainingStage?
+    @Option(help: ArgumentHelp("Write the settings of a stage and stop: \(StageArgument.allValueStrings.joined(separator: ", ")).", valueName: "stage"))
+    var printConfig: StageArgument?
 
     @Option(help: "With --print-config: size of the model the settings are for.")
     var preset: Preset = .mini
@@ -76,16 +83,30 @@ struct TrainCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Seed of the order of samples, new adapters and dropout.", valueName: "n"))
     var seed: UInt64?
 
+    @Flag(help: "Write the adapter's projector as the release does, as non_lora_trainables.bin.")
+    var releaseLayout = false
+
+    @Flag(help: "Train the speech generator one token off, as the original does, for its checkpoints.")
+    var compat = false
+
     @Flag(help: "Say what is loaded and skipped.")
     var verbose = false
 
     func run() async throws {
         Log.start(verbose: verbose)
         if let printConfig {
-            return try Terminal.shared.write(String(decoding: TrainingPresets.json(printConfig, preset), as: UTF8.self) + "\n")
+            let json = switch printConfig {
+            case .model(let stage): try TrainingPresets.json(stage, preset)
+            case .part(let stage): try PartTrainer.template(stage, preset)
+            }
+            return try Terminal.shared.write(String(decoding: json, as: UTF8.self) + "\n")
         }
         guard let file else { throw UsageError("name a configuration file, or write one with --print-config") }
         guard FileManager.default.fileExists(atPath: file) else { throw MissingInput("no file at \(file)") }
+        Memory.keepFreed()
+        // A step can take long, and its checkpoint longer.
+        Interrupts.allow(seconds: 600, saying: "stopping after this step, with a checkpoint; Ctrl-C again to stop at once")
+        if let stage = try PartStage(of: file) { return try await train(stage, file) }
         var configuration = try TrainingConfiguration.load(file)
         if let model { configuration.model = model }
         if let output { configuration.output = output }
@@ -94,12 +115,23 @@ struct TrainCommand: AsyncParsableCommand {
         if let learningRate { configuration.learningRate = learningRate }
         if let batchSize { configuration.batchSize = batchSize }
         if let seed { configuration.seed = seed }
-
-        // A step can take long, and its checkpoint longer.
-        Interrupts.allow(seconds: 600, saying: "stopping after this step, with a checkpoint; Ctrl-C again to stop at once")
+        if releaseLayout { configuration.releaseLayout = true }
+        if compat { configuration.compatible = true }
         try await train(configuration)
         // Not after a failure: it waits for the others, who would wait for this process.
         try DistributedGroup.leave()
+    }
+
+    private func train(_ stage: PartStage, _ file: String) async throws {
+        guard try ProcessGroup.launched().size == 1 else {
+            throw UsageError("the stage \(stage.rawValue) trains in one process")
+        }
+        var overrides = PartOverrides()
+        (overrides.model, overrides.output, overrides.data) = (model, output, data)
+        (overrides.steps, overrides.learningRate, overrides.batchSize, overrides.seed) = (maximumSteps, learningRate, batchSize, seed)
+        let progress = PartProgress()
+        let written = try await PartTrainer.run(stage, file, overrides: overrides, resume: resume) { progress.show($0) }
+        progress.finish(written)
     }
 
     private func train(_ configuration: TrainingConfiguration) async throws {

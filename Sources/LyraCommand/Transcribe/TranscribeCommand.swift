@@ -10,8 +10,9 @@ struct TranscribeCommand: AsyncParsableCommand {
         commandName: "transcribe",
         abstract: "Write down what is said in recordings, of any length.",
         discussion: """
-            A recording is cut into windows of up to 30 s, at the quietest place near their ends, and each is transcribed by \
-            itself with the release's instruction; text appears as it is made, and memory does not grow with the length. \
+            A recording is cut into windows no longer than the speech encoder's (30 s in the release), at the quietest place \
+            near their ends, and each is transcribed by itself with the release's instruction; text appears as it is made, \
+            and memory does not grow with the length. \
             With --whole the model hears everything at once instead, through its long-speech adapter.
 
             Examples:
@@ -40,8 +41,8 @@ struct TranscribeCommand: AsyncParsableCommand {
         help: ArgumentHelp("Write NAME.txt, .json, .srt or .vtt for each file into this folder, instead of printing.", valueName: "dir"))
     var output: String?
 
-    @Option(help: ArgumentHelp("Longest window, 1 to 30.", valueName: "seconds"))
-    var window = 30.0
+    @Option(help: ArgumentHelp("Longest window, 1 or more. Default: the speech encoder's.", valueName: "seconds"))
+    var window: Double?
 
     @Option(help: ArgumentHelp("Most tokens of one window's text, or of the whole with --whole.", valueName: "n"))
     var maxTokens: Int?
@@ -51,7 +52,7 @@ struct TranscribeCommand: AsyncParsableCommand {
 
     func run() async throws {
         Log.start(verbose: model.verbose)
-        guard (1...30).contains(window) else { throw UsageError("--window is \(window); give 1 to 30 seconds") }
+        if let window, !(window >= 1) { throw UsageError("--window is \(window); give 1 second or more") }
         if let maxTokens, maxTokens < 1 { throw UsageError("--max-tokens is \(maxTokens); give 1 or more") }
         guard files.count(where: { $0 == "-" }) <= 1 else { throw UsageError("standard input ('-') can be read only once") }
         if output == nil, files.count > 1, format == .srt || format == .vtt {
@@ -59,10 +60,15 @@ struct TranscribeCommand: AsyncParsableCommand {
         }
         for file in files { try MediumArgument(kind: .speech, path: file).check() }
         let targets = try targets()
-        _ = try model.resolve(needs: .hearing)
+        let longest = try model.resolve(needs: .hearing).location.speech.map { try WhisperConfiguration.load($0 + "/config.json") }?.windowSeconds ?? 30
+        if let window, window > longest { throw UsageError("--window is \(window); the speech encoder hears \(longest) seconds at a time") }
         let (lyra, _) = try await model.open()
+<<<<<<< HEAD
         var transcriber = Transcriber(lyra: lyra)
         (transcriber.isWhole, transcriber.windowSeconds, transcriber.maximumTokens) = (whole, window, maxTokens)
+=======
+        let transcriber = Transcriber(lyra: lyra, isWhole: whole, windowSeconds: window ?? longest, maximumTokens: maxTokens)
+>>>>>>> main
         for (file, target) in zip(files, targets) {
             let sink = TranscriptSink(
                 format: format, showsTimes: timestamps, target: target, title: files.count > 1 ? file : nil)

@@ -25,8 +25,8 @@ public struct LyraConfiguration: CheckedConfiguration, Equatable {
     public var speechHiddenSize: Int
     /// Encoder frames stacked into one speech token.
     public var speechStack: Int
-    /// Width of the projector's inner layer; the release has 2048 everywhere.
-    public var projectorInnerSize: Int
+    /// Width between the projector's two maps; the release has 2048 everywhere and no key for it.
+    public var projectorWidth: Int
     public var generator: GeneratorConfiguration?
     /// Extractor settings of the checkpoint: layers per block and the share of context tokens kept after each.
     public var compressGap: Int?
@@ -41,7 +41,7 @@ public struct LyraConfiguration: CheckedConfiguration, Equatable {
         hiddenSize: Int, intermediateSize: Int, layers: Int, queryHeads: Int, keyValueHeads: Int, vocabularySize: Int,
         rmsNormEpsilon: Float = 1e-6, ropeTheta: Float = 1e6, mropeSections: [Int], tiesEmbeddings: Bool,
         endOfTextToken: Int? = 151645, visionTower: String?, speechTower: String?, speechHiddenSize: Int,
-        speechStack: Int = 5, projectorInnerSize: Int = 2048, generator: GeneratorConfiguration?
+        speechStack: Int = 5, projectorWidth: Int = 2048, generator: GeneratorConfiguration?
     ) {
         self.modelType = modelType
         self.architectures = architectures
@@ -60,7 +60,7 @@ public struct LyraConfiguration: CheckedConfiguration, Equatable {
         self.speechTower = speechTower
         self.speechHiddenSize = speechHiddenSize
         self.speechStack = speechStack
-        self.projectorInnerSize = projectorInnerSize
+        self.projectorWidth = projectorWidth
         self.generator = generator
         compressGap = 33
         keepRate = 1
@@ -89,6 +89,7 @@ public struct LyraConfiguration: CheckedConfiguration, Equatable {
         }
         try Check.range("mm_speech_hidden_size", speechHiddenSize, 1...65_536)
         try Check.range("speech_encoder_ds_rate", speechStack, 1...1_500)
+        try Check.range("mm_speech_projector_width", projectorWidth, 1...65_536)
         try generator?.check()
     }
 
@@ -111,7 +112,7 @@ public struct LyraConfiguration: CheckedConfiguration, Equatable {
         case speechHiddenSize = "speech_encoder_hidden_size"
         case speechHiddenSizeAlternative = "mm_speech_hidden_size"
         case speechStack = "speech_encoder_ds_rate"
-        case projectorInnerSize = "mm_speech_projector_inner_size"
+        case projectorWidth = "mm_speech_projector_width"
         case speechProjectorType = "mm_speech_projector_type"
         case generatorType = "speech_generator_type"
         case generatorLayers = "ctc_decoder_config"
@@ -154,7 +155,7 @@ public struct LyraConfiguration: CheckedConfiguration, Equatable {
             try values.decodeIfPresent(Int.self, forKey: .speechHiddenSize)
             ?? values.decodeIfPresent(Int.self, forKey: .speechHiddenSizeAlternative) ?? 1280
         speechStack = try values.decodeIfPresent(Int.self, forKey: .speechStack) ?? 5
-        projectorInnerSize = try values.decodeIfPresent(Int.self, forKey: .projectorInnerSize) ?? 2048
+        projectorWidth = try values.decodeIfPresent(Int.self, forKey: .projectorWidth) ?? 2048
         let projector = try values.decodeIfPresent(String.self, forKey: .speechProjectorType) ?? "simple_mlp"
         guard projector == "simple_mlp" else {
             throw ConfigurationError.invalid(key: "mm_speech_projector_type", value: projector, expected: "simple_mlp")
@@ -190,7 +191,7 @@ public struct LyraConfiguration: CheckedConfiguration, Equatable {
         try values.encode(speechHiddenSize, forKey: .speechHiddenSize)
         try values.encode(speechHiddenSize, forKey: .speechHiddenSizeAlternative)
         try values.encode(speechStack, forKey: .speechStack)
-        try values.encode(projectorInnerSize, forKey: .projectorInnerSize)
+        try values.encode(projectorWidth, forKey: .projectorWidth)
         try values.encode("simple_mlp", forKey: .speechProjectorType)
         if let generator {
             try values.encode("ctc", forKey: .generatorType)

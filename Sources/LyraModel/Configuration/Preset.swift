@@ -4,6 +4,8 @@
 public enum Preset: String, CaseIterable, Sendable {
     /// A few hundred thousand parameters: for tests and demonstrations.
     case tiny
+    /// Some millions of parameters, speech in windows of 8 s: small enough to be trained on a desktop processor.
+    case nano
     /// Lyra-Mini: Qwen2-VL 2B and Whisper-large-v3-turbo.
     case mini
     /// Lyra-Base: Qwen2-VL 7B and Whisper-large-v3.
@@ -22,6 +24,16 @@ public enum Preset: String, CaseIterable, Sendable {
                 vision: VisionConfiguration(depth: 2, width: 32, heads: 2, mlpRatio: 2, outputSize: 64),
                 vocoder: VocoderConfiguration(initialChannels: 64, embeddingSize: 32, durationHiddenSize: 16),
                 rank: 8, alpha: 16)
+        case .nano:
+            SystemConfiguration(
+                name: "Lyra_Nano", hidden: 256, intermediate: 768, layers: 6, heads: 4, kvHeads: 2, vocabulary: 2_048,
+                sections: [8, 12, 12], tied: true, projectorWidth: 512,
+                generator: .init(count: 2, width: 256, heads: 4, intermediateSize: 768),
+                whisper: WhisperConfiguration(
+                    width: 256, layers: 4, heads: 4, intermediateSize: 1024, melBins: 80, positions: 400),
+                vision: VisionConfiguration(depth: 4, width: 192, heads: 4, outputSize: 256),
+                vocoder: VocoderConfiguration(initialChannels: 128, embeddingSize: 64, durationHiddenSize: 64),
+                rank: 16, alpha: 32)
         case .mini:
             SystemConfiguration(
                 name: "Lyra_Mini_3B", hidden: 1536, intermediate: 8960, layers: 28, heads: 12, kvHeads: 2,
@@ -65,24 +77,39 @@ public struct SystemConfiguration: Sendable {
     public var vocoder: VocoderConfiguration
     public var loraRank: Int
     public var loraAlpha: Float
+    /// As the tokenizer has them; written to the model's configurations.
+    public var endTokens: EndTokens {
+        didSet { language.endOfTextToken = endTokens.turn }
+    }
+
+    /// Ids of the tokens at which a reply ends.
+    public struct EndTokens: Sendable, Equatable {
+        /// `<|im_end|>`
+        public var turn: Int
+        /// `<|endoftext|>`
+        public var text: Int
+
+        public init(turn: Int, text: Int) { (self.turn, self.text) = (turn, text) }
+    }
 
     init(
         name: String, hidden: Int, intermediate: Int, layers: Int, heads: Int, kvHeads: Int, vocabulary: Int,
-        sections: [Int], tied: Bool, generator: GeneratorConfiguration.Layers, whisper: WhisperConfiguration,
-        vision: VisionConfiguration, vocoder: VocoderConfiguration, rank: Int, alpha: Float
+        sections: [Int], tied: Bool, projectorWidth: Int = 2048, generator: GeneratorConfiguration.Layers,
+        whisper: WhisperConfiguration, vision: VisionConfiguration, vocoder: VocoderConfiguration, rank: Int, alpha: Float
     ) {
         self.name = name
         language = LyraConfiguration(
             hiddenSize: hidden, intermediateSize: intermediate, layers: layers, queryHeads: heads, keyValueHeads: kvHeads,
             vocabularySize: vocabulary, mropeSections: sections, tiesEmbeddings: tied,
             visionTower: "model_zoo/vision/\(name)_ViT", speechTower: "model_zoo/audio/\(name)_whisper",
-            speechHiddenSize: whisper.width, generator: GeneratorConfiguration(layers: generator))
-        // Small vocabularies keep the special tokens right after the 256 bytes, where <|im_end|> is the third.
-        if vocabulary < 151_665 { language.endOfTextToken = 258 }
+            speechHiddenSize: whisper.width, projectorWidth: projectorWidth, generator: GeneratorConfiguration(layers: generator))
+        // Small vocabularies have a tokenizer of single bytes, with the control tokens after them.
+        endTokens = vocabulary < 151_665 ? EndTokens(turn: 258, text: 256) : EndTokens(turn: 151_645, text: 151_643)
         self.whisper = whisper
         self.vision = vision
         self.vocoder = vocoder
         loraRank = rank
         loraAlpha = alpha
+        language.endOfTextToken = endTokens.turn
     }
 }

@@ -10,6 +10,9 @@ public struct WhisperConfiguration: CheckedConfiguration, Equatable {
     public var melBins: Int
     /// Encoder frames of one window; the window has twice as many mel frames.
     public var positions: Int
+    /// Samples of one window, at 16 kHz.
+    public var windowSamples: Int { 2 * positions * LogMel.hopSamples }
+    public var windowSeconds: Double { Double(windowSamples) / Double(LogMel.sampleRate) }
 
     public init(width: Int, layers: Int, heads: Int, intermediateSize: Int, melBins: Int = 128, positions: Int = 1500) {
         (self.width, self.layers, self.heads) = (width, layers, heads)

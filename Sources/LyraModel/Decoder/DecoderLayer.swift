@@ -46,6 +46,9 @@ package struct DecoderLayer {
         }
     }
 
+    /// Bytes that one pass reads of its matrices.
+    var weightBytes: Int { [query, key, value, output, gate, up, down].reduce(0) { $0 + $1.nbytes } }
+
     private func heads(_ x: MLXArray, _ count: Int) -> MLXArray {
         x.reshaped([x.dim(0), x.dim(1), count, shape.headDimension])
     }
@@ -66,10 +69,13 @@ package struct DecoderLayer {
     func callAsFunction(
         _ x: MLXArray, _ rotation: (cosine: MLXArray, sine: MLXArray), cache: inout KVCache, adapter: Adapter? = nil
     ) -> MLXArray {
-        self(x, rotation, adapter: adapter) { q, k, v in
-            let (keys, values) = cache.append(k, v)
-            return Kernel.attention(q, keys, values, scale: scale, causal: true)
-        }
+        self(x, rotation, adapter: adapter) { q, k, v in attend(q, k, v, cache: &cache) }
+    }
+
+    /// What queries gather from all that the cache holds, the new keys and values included.
+    func attend(_ q: MLXArray, _ k: MLXArray, _ v: MLXArray, cache: inout KVCache) -> MLXArray {
+        let (keys, values) = cache.append(k, v)
+        return Kernel.attention(q, keys, values, scale: scale, causal: true)
     }
 
     /// What scores are multiplied with.
@@ -80,16 +86,17 @@ package struct DecoderLayer {
         _ x: MLXArray, _ rotation: (cosine: MLXArray, sine: MLXArray), adapter: Adapter?,
         attend: (MLXArray, MLXArray, MLXArray) -> MLXArray
     ) -> MLXArray {
-        let normed = inputNorm(x)
-        let q = Kernel.rotary(
-            heads(query(normed, adapter: adapter), shape.queryHeads), cos: rotation.cosine, sin: rotation.sine)
-        let k = Kernel.rotary(
-            heads(key(normed, adapter: adapter), shape.keyValueHeads), cos: rotation.cosine, sin: rotation.sine)
-        let v = heads(value(normed, adapter: adapter), shape.keyValueHeads)
+        let maps = [query, key, value](inputNorm(x), adapter: adapter)
+        let q = Kernel.rotary(heads(maps[0], shape.queryHeads), cos: rotation.cosine, sin: rotation.sine)
+        let k = Kernel.rotary(heads(maps[1], shape.keyValueHeads), cos: rotation.cosine, sin: rotation.sine)
+        let v = heads(maps[2], shape.keyValueHeads)
         let attended = attend(q, k, v).reshaped(x.shape)
         let h = output(attended, adapter: adapter, residual: x, outputType: .float32)
         let n = postAttentionNorm(h)
-        let inner = Kernel.swiglu(gate: gate(n, adapter: adapter), up: up(n, adapter: adapter))
+        let inner =
+            gate.isAdapted(adapter) || up.isAdapted(adapter)
+            ? Kernel.swiglu(gate: gate(n, adapter: adapter), up: up(n, adapter: adapter))
+            : Kernel.gatedLinear(n, gate: gate.map, up: up.map, outputType: n.dtype, int8: gate.usesInt8)
         return down(inner, adapter: adapter, residual: h, outputType: .float32)
     }
 }

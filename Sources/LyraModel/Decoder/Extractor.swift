@@ -25,6 +25,9 @@ public struct ExtractorOptions: Sendable, Equatable, Codable {
         return stride(from: gap, to: layers, by: gap).map { $0 }
     }
 
+    /// Layers of the first block; nil where nothing is dropped.
+    public func firstBoundary(layers: Int) -> Int? { boundaries(layers: layers).first }
+
     /// How many of `count` context tokens survive: `count * keepRate` rounded down in float32, at least 32.
     func kept(of count: Int) -> Int {
         guard count >= Self.minimumKept else { return count }

@@ -45,6 +45,13 @@ public struct Positions: Equatable, Sendable {
         next = max(next, other.next)
     }
 
+    /// The first `count`; the token after them keeps its place.
+    func prefix(_ count: Int) -> Positions {
+        var result = selecting((0..<Int32(count)).map { $0 })
+        if count < self.count { result.next = time[count] }
+        return result
+    }
+
     /// Those at `indices`, in that order.
     func selecting(_ indices: [Int32]) -> Positions {
         var result = Positions(startingAt: next)

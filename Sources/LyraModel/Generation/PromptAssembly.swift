@@ -20,6 +20,18 @@ public enum EncodedMedium {
         case .vision(let tokens, _), .speech(let tokens): tokens
         }
     }
+
+    /// Tokens it stands for.
+    public var count: Int { tokens.dim(0) }
+    /// Bytes they take.
+    public var tokenBytes: Int { tokens.nbytes }
+    /// How far positions advance over it.
+    public var positionSpan: Int32 {
+        switch self {
+        case .vision(_, let grid): Int32(max(grid.time, grid.height, grid.width))
+        case .speech(let tokens): Int32(tokens.dim(0))
+        }
+    }
 }
 
 /// A prompt that does not match its media or the vocabulary.
@@ -46,6 +58,8 @@ public struct MediumSpan: Sendable, Equatable {
     public var index: Int
     /// Token indices in the conversation.
     public var range: Range<Int>
+
+    public init(kind: Kind, index: Int, range: Range<Int>) { (self.kind, self.index, self.range) = (kind, index, range) }
 }
 
 extension Decoder {

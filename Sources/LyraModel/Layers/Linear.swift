@@ -14,10 +14,12 @@ public enum Adapter: String, Sendable, CaseIterable, Codable {
 
 /// y = x Wᵀ + b, plus B A x when an adapter is active.
 public struct Linear {
-    /// [out, in], as it lies in the checkpoint.
-    public let weight: MLXArray
-    /// [out]
-    public let bias: MLXArray?
+    /// [out, in] in any form, and [out].
+    let map: Kernel.LinearMap
+    /// What inputs are converted to.
+    let inputType: DType
+    /// Whether quantised weights are multiplied as 8-bit integers.
+    let usesInt8: Bool
     /// A: [rank, in], B: [out, rank] with alpha / rank multiplied in.
     var adapters: [Adapter: LowRank] = [:]
     private let name: String
@@ -26,16 +28,32 @@ public struct Linear {
     init(_ parameters: Parameters, _ name: String, in input: Int, out output: Int, bias hasBias: Bool) {
         self.name = name
         shape = (output, input)
-        weight = parameters.matrix("\(name).weight", [output, input])
-        bias = hasBias ? parameters.vector("\(name).bias", [output]) : nil
+        map = Kernel.LinearMap(
+            parameters.forProducts(parameters.weight(name, [output, input]), name),
+            bias: hasBias ? parameters.vector("\(name).bias", [output]) : nil)
+        (inputType, usesInt8) = (parameters.computeType, parameters.usesInt8)
     }
 
     /// An affine map over a table that is used elsewhere too (a tied head).
-    init(sharing table: MLXArray, in input: Int, out output: Int) {
+    init(_ parameters: Parameters, sharing table: Kernel.Weight, in input: Int, out output: Int) {
         (name, shape) = ("", (output, input))
-        weight = table
-        bias = nil
+        map = Kernel.LinearMap(parameters.forProducts(table, ""))
+        (inputType, usesInt8) = (parameters.computeType, parameters.usesInt8)
     }
+
+    /// Bytes that a product reads of it.
+    var nbytes: Int {
+        let weight =
+            switch map.weight {
+            case .dense(let w): w.nbytes
+            case .quantized(let w): w.nbytes
+            case .int8(let w): w.nbytes
+            }
+        return weight + (map.bias?.nbytes ?? 0)
+    }
+
+    /// Whether the adapter changes this map.
+    func isAdapted(_ adapter: Adapter?) -> Bool { adapter.map { adapters[$0] != nil } ?? false }
 
     /// Attaches a PEFT adapter if the source has one for this map. `prefix` stands before the map's own name.
     mutating func attach(
@@ -57,12 +75,20 @@ public struct Linear {
     ) -> MLXArray {
         guard let adapter, let low = adapters[adapter] else {
             return Kernel.linear(
-                x, weight: weight, bias: bias, activation: activation, residual: residual, outputType: outputType)
+                x, map, activation: activation, residual: residual, outputType: outputType ?? x.dtype, int8: usesInt8)
         }
         precondition(activation == .none, "an adapted map has no fused activation")
         let delta = Kernel.linear(
             Kernel.linear(low.dropout?(x) ?? x, weight: low.a), weight: low.b, residual: residual, outputType: .float32)
-        return Kernel.linear(x, weight: weight, bias: bias, residual: delta, outputType: outputType ?? x.dtype)
+        return Kernel.linear(x, map, residual: delta, outputType: outputType ?? x.dtype, int8: usesInt8)
+    }
+}
+
+extension [Linear] {
+    /// The maps of one input, in one operation where no adapter has a part in them.
+    func callAsFunction(_ x: MLXArray, adapter: Adapter?) -> [MLXArray] {
+        guard let first, !contains(where: { $0.isAdapted(adapter) }) else { return map { $0(x, adapter: adapter) } }
+        return Kernel.linears(x, map(\.map), outputType: x.dtype, int8: first.usesInt8)
     }
 }
 
@@ -86,8 +112,5 @@ package struct Dropout {
         Dropout(rate: rate, seed: name.utf8.reduce(seed ^ 0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 })
     }
 
-    func callAsFunction(_ x: MLXArray) -> MLXArray {
-        let kept = MLXRandom.bernoulli(1 - rate, x.shape, key: MLXRandom.key(seed))
-        return x * (kept.asType(.float32) * (1 / (1 - rate))).asType(x.dtype)
-    }
+    func callAsFunction(_ x: MLXArray) -> MLXArray { Kernel.dropout(x, rate: rate, seed: seed) }
 }

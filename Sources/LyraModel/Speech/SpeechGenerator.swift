@@ -49,7 +49,7 @@ public struct SpeechGenerator {
         let rotation = rotary(positions)
         for i in layers.indices { x = layers[i](x, rotation, cache: &state.caches[i]) }
         state.frames += count
-        return outputProjection(Kernel.convert(x[0], to: inputProjection.weight.dtype), outputType: .float32)
+        return outputProjection(Kernel.convert(x[0], to: inputProjection.inputType), outputType: .float32)
     }
 
     /// Best class of every frame, and the units they add to what was emitted before: repeats merged, blanks dropped.

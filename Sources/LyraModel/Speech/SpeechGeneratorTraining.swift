@@ -32,6 +32,6 @@ extension SpeechGenerator {
                 Kernel.attention(q, k, v, scale: layer.scale, causal: true, segments: segments)
             }
         }
-        return outputProjection(Kernel.convert(x[0], to: inputProjection.weight.dtype), outputType: .float32)
+        return outputProjection(Kernel.convert(x[0], to: inputProjection.inputType), outputType: .float32)
     }
 }

@@ -134,7 +134,7 @@ public struct Vocoder {
     }
 
     /// log(frames + 1) each unit lasts: [units]. nil without a predictor.
-    func logDurations(_ units: [Int32]) -> MLXArray? {
+    package func logDurations(_ units: [Int32]) -> MLXArray? {
         guard let durationPredictor, !units.isEmpty else { return nil }
         return durationPredictor(table[MLXArray(units, [units.count])])
     }
@@ -154,14 +154,19 @@ public struct Vocoder {
     /// One unit a frame -> samples in -1...1, `samplesPerFrame` a frame.
     public func waveform(frames: [Int32]) -> [Float] {
         guard !frames.isEmpty else { return [] }
-        var x = preConvolution(table[MLXArray(frames, [frames.count])].expandedDimensions(axis: 0))
+        return waves(MLXArray(frames, [1, frames.count])).asArray(Float.self)
+    }
+
+    /// The same for several runs of frames at once, differentiable: [runs, frames] int32 -> [runs, samples].
+    package func waves(_ frames: MLXArray) -> MLXArray {
+        var x = preConvolution(table[frames])
         let kernels = configuration.residualKernelSizes.count
         for (i, upsampling) in upsamplings.enumerated() {
             x = upsampling.transposed(Kernel.leakyRelu(x, slope: 0.1))
             let blocks = residuals[(i * kernels)..<((i + 1) * kernels)].map { $0(x) }
             x = blocks.dropFirst().reduce(blocks[0]) { Kernel.add($0, $1) } / Float(kernels)
         }
-        return tanh(postConvolution(Kernel.leakyRelu(x, slope: 0.01))).asArray(Float.self)
+        return tanh(postConvolution(Kernel.leakyRelu(x, slope: 0.01))).squeezed(axis: 2)
     }
 
     /// Units -> samples; durations are predicted unless `durations` is given.

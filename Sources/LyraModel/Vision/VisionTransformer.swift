@@ -20,7 +20,7 @@ public struct VisionTransformer {
             "\(prefix)patch_embed.proj.weight",
             [width, configuration.channels, configuration.temporalPatchSize, configuration.patchSize, configuration.patchSize])
         let flat = kernel.size == 0 ? kernel : kernel.reshaped([width, configuration.patchValues])
-        patchEmbedding = Linear(sharing: flat, in: configuration.patchValues, out: width)
+        patchEmbedding = Linear(parameters, sharing: .dense(flat), in: configuration.patchValues, out: width)
         blocks = (0..<configuration.depth).map { Block(parameters, configuration, "\(prefix)blocks.\($0)") }
         mergerNorm = LayerNorm(parameters, "\(prefix)merger.ln_q", width, epsilon: 1e-6)
         merger1 = Linear(parameters, "\(prefix)merger.mlp.0", in: merged, out: merged, bias: true)

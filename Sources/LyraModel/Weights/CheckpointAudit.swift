@@ -11,6 +11,8 @@ public struct CheckpointAudit {
         public var dtype: DType
         public var count: Int { shape.reduce(1, *) }
         public var bytes: Int { count * dtype.size }
+        /// Weights it holds: several an element where they are packed, none in the scales beside them.
+        public var parameters: Int
     }
 
     /// A file or folder of weights.
@@ -25,12 +27,30 @@ public struct CheckpointAudit {
         public let unused: Set<String>
         /// What keeps it from being loaded.
         public let problems: [CheckpointError.Problem]
+        /// How its weights are packed, and how many layers are; nil where weights are plain.
+        public let quantization: Quantization?
+        public let quantizedLayers: Int
         private let source: any TensorSource
 
-        fileprivate init(name: String, path: String, source: any TensorSource, requests: [Parameters.Request], problems: [CheckpointError.Problem]) {
+        fileprivate init(
+            name: String, path: String, source: any TensorSource, requests: [Parameters.Request],
+            problems: [CheckpointError.Problem], quantization: Quantization? = nil
+        ) {
             (self.name, self.path, self.source, self.problems) = (name, path, source, problems)
-            tensors = source.names.sorted().compactMap { name in
-                source.describe(name).map { Tensor(name: name, shape: $0.shape, dtype: $0.dtype) }
+            let names = Set(source.names)
+            let layers = Set(names.compactMap { $0.hasSuffix(".scales") ? String($0.dropLast(".scales".count)) : nil })
+                .filter { names.contains("\($0).weight") && names.contains("\($0).biases") }
+            (self.quantization, quantizedLayers) = (quantization, layers.count)
+            tensors = names.sorted().compactMap { name in
+                guard let found = source.describe(name) else { return nil }
+                var tensor = Tensor(name: name, shape: found.shape, dtype: found.dtype, parameters: found.shape.reduce(1, *))
+                let parts = name.split(separator: "."), layer = parts.dropLast().joined(separator: ".")
+                if layers.contains(layer) {
+                    // All integers have 32 bits in the file; how many weights that are says the configuration.
+                    let bits = quantization?.setting(layer).bits ?? 4
+                    tensor.parameters = parts.last == "weight" ? tensor.parameters * 32 / bits : parts.last == "bias" ? tensor.parameters : 0
+                }
+                return tensor
             }
             let asked = Set(requests.map(\.name))
             unused = asked.isEmpty ? [] : Set(tensors.map(\.name)).subtracting(asked)
@@ -114,7 +134,9 @@ public struct CheckpointAudit {
     ) {
         do {
             guard let source = try open() else { return }
-            let parameters = Parameters(ShapesOnly(source: source))
+            // Adapters lie in folders without a configuration of weights.
+            let quantization = try Quantization.load(path)
+            let parameters = Parameters(ShapesOnly(source: source), quantization: quantization)
             var problems: [CheckpointError.Problem] = []
             do {
                 let isKnown = try build(parameters, source)
@@ -124,7 +146,7 @@ public struct CheckpointAudit {
             } catch {
                 failures.append("\(name): \(error.localizedDescription)")
             }
-            parts.append(Part(name: name, path: path, source: source, requests: parameters.requests, problems: problems))
+            parts.append(Part(name: name, path: path, source: source, requests: parameters.requests, problems: problems, quantization: quantization))
         } catch {
             failures.append("\(name): \(error.localizedDescription)")
         }

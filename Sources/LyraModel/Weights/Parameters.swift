@@ -58,6 +58,8 @@ public final class Parameters {
         public var name: String
         public var shape: [Int]
         public var isMatrix: Bool
+        /// Whether it is the matrix of a linear map or a table, which may be quantised.
+        public var isMap = false
         /// Tells apart tensors of equal names in different files, when values are made up.
         var salt = ""
     }
@@ -67,6 +69,10 @@ public final class Parameters {
     private let isTraced: Bool
     /// Element type of matrices: what products are computed in. Vectors (norms, biases) are kept in float32.
     public let computeType: DType
+    /// How quantised weights are packed.
+    private let quantization: Quantization?
+    /// Whether products of many rows are taken in 8-bit integers.
+    public let usesInt8: Bool
     public private(set) var requests: [Request] = []
     private var problems: [CheckpointError.Problem] = []
 
@@ -74,10 +80,76 @@ public final class Parameters {
     public private(set) var taken: [String: MLXArray] = [:]
 
     /// Reads from `source`; without one, only records what is asked for. With `isTraced`, conversions are part of the graph.
-    public init(_ source: (any TensorSource)?, computeType: DType = .float32, isTraced: Bool = false) {
+    public init(
+        _ source: (any TensorSource)?, computeType: DType = .float32, isTraced: Bool = false, quantization: Quantization? = nil,
+        usesInt8: Bool = false
+    ) {
         self.source = source
         self.computeType = computeType
         self.isTraced = isTraced
+        self.quantization = quantization
+        self.usesInt8 = usesInt8
+    }
+
+    /// The weights of a linear map, `LAYER.weight`, or of a table: quantised where there are `LAYER.scales`, else as a matrix.
+    /// Quantised weights are used as they are stored.
+    public func weight(_ layer: String, _ shape: [Int]) -> Kernel.Weight {
+        if let source, source.describe("\(layer).scales") != nil { return quantized(layer, shape, source) }
+        return .dense(take(Request(name: "\(layer).weight", shape: shape, isMatrix: true, isMap: true), as: computeType))
+    }
+
+    /// The weights of a layer in the form that its products read.
+    func forProducts(_ weight: Kernel.Weight, _ layer: String) -> Kernel.Weight {
+        guard usesInt8, case .dense(let matrix) = weight, matrix.size > 0 else { return weight }
+        let packed = Int8Matrix(matrix)
+        eval(packed.arrays)  // one by one, so that at most one exists in both forms
+        taken["\(layer).weight"] = nil
+        source?.discard("\(layer).weight")
+        return .int8(packed)
+    }
+
+    private func quantized(_ layer: String, _ shape: [Int], _ source: any TensorSource) -> Kernel.Weight {
+        let parts = ["weight", "scales", "biases"].map { "\(layer).\($0)" }
+        func fail(_ problem: CheckpointError.Problem) -> Kernel.Weight {
+            for name in parts { requests.append(Request(name: name, shape: shape, isMatrix: true, isMap: true)) }
+            problems.append(problem)
+            return .dense(MLXArray.zeros([0]))
+        }
+        guard let setting = quantization?.setting(layer) else {
+            return fail(.unusable(name: parts[1], reason: "config.json has no \"quantization\" that says how it is packed"))
+        }
+        guard setting.fits(columns: shape[1]) else {
+            return fail(.unusable(name: parts[0], reason: "rows of \(shape[1]) weights are no whole groups of \(setting.groupSize)"))
+        }
+        let groups = [shape[0], shape[1] / setting.groupSize]
+        let shapes = [[shape[0], shape[1] * setting.bits / 32], groups, groups]
+        var arrays: [MLXArray] = []
+        for (name, shape) in zip(parts, shapes) {
+            requests.append(Request(name: name, shape: shape, isMatrix: true, isMap: true))
+            guard let found = source.describe(name) else {
+                problems.append(.missing(name: name, shape: shape))
+                continue
+            }
+            guard found.shape == shape else {
+                problems.append(.misshapen(name: name, shape: found.shape, expected: shape))
+                continue
+            }
+            guard let array = try? source.array(name) else {
+                problems.append(.unusable(name: name, reason: "it cannot be read"))
+                continue
+            }
+            arrays.append(array)
+        }
+        guard arrays.count == 3, arrays.allSatisfy({ $0.size > 0 }) else { return .dense(MLXArray.zeros([0])) }
+        if let problem = QuantizedMatrix.problem(
+            weight: arrays[0], scales: arrays[1], biases: arrays[2], groupSize: setting.groupSize, bits: setting.bits)
+        {
+            problems.append(.unusable(name: parts[0], reason: problem))
+            return .dense(MLXArray.zeros([0]))
+        }
+        return .quantized(
+            QuantizedMatrix(
+                weight: arrays[0], scales: arrays[1], biases: arrays[2], groupSize: setting.groupSize, bits: setting.bits))
     }
 
     /// A weight matrix (or convolution kernel, or table), converted to `computeType`.

@@ -12,7 +12,8 @@ public enum RandomCheckpoint {
     ///
     /// - Parameters:
     ///   - dtype: element type of the safetensors files (the torch files are float32).
-    ///   - tokenizer: folder whose tokenizer files are copied; a tokenizer of single bytes is made otherwise.
+    ///   - tokenizer: folder whose tokenizer files are copied, which `endTokens` of the system must go with; a tokenizer of
+    ///     single bytes is made otherwise.
     ///   - maximumShardBytes: size beyond which a model's weights are split over several files.
     ///   - progress: part being written, share of all bytes done.
     /// - Returns: the model's folder.
@@ -90,7 +91,7 @@ public enum RandomCheckpoint {
         var parts = [
             Part(
                 folder: model,
-                files: [("config.json", language), ("generation_config.json", GenerationFile(language))],
+                files: [("config.json", language), ("generation_config.json", GenerationFile(system.endTokens))],
                 safetensors: [
                     (
                         "model.safetensors",
@@ -133,10 +134,7 @@ public enum RandomCheckpoint {
 
     private struct GenerationFile: Encodable {
         var ids: [Int]
-        init(_ language: LyraConfiguration) {
-            let end = language.endOfTextToken ?? 0
-            ids = [end, max(0, end - 2)]  // <|im_end|> and <|endoftext|>
-        }
+        init(_ end: SystemConfiguration.EndTokens) { ids = [end.turn, end.text] }
         enum CodingKeys: String, CodingKey { case ids = "eos_token_id" }
     }
 
@@ -301,7 +299,7 @@ enum TokenizerFiles {
             if !printable.contains(byte) { shifted += 1 }
             if let scalar = Unicode.Scalar(code) { vocabulary[String(Character(scalar))] = id }
         }
-        let first = (system.language.endOfTextToken ?? 258) - 2
+        let first = system.endTokens.text
         let added = Dictionary(
             uniqueKeysWithValues: specials.enumerated().map { ("\(first + $0.offset)", Added(content: $0.element)) })
         let encoder = JSONEncoder()

@@ -29,11 +29,11 @@ package enum WeightFiles {
         return path.hasSuffix(".bin") ? try TorchSource(path) : try openFile(path)
     }
 
-    /// Writes tensors as a torch archive, in float32.
-    package static func writeTorch(_ arrays: [String: MLXArray], to path: String) throws {
+    /// Writes tensors as a torch archive, in float32; below `outerKey`, if given ("generator" for a vocoder).
+    package static func writeTorch(_ arrays: [String: MLXArray], to path: String, outerKey: String? = nil) throws {
         guard arrays.values.reduce(0, { $0 + 4 * $1.size }) < (4 << 30) - (1 << 20) else { throw CheckpointWriteError.tooLarge(path) }
         let tensors = arrays.sorted { $0.key < $1.key }.map { ($0.key, $0.value.shape, $0.value.asType(.float32).asArray(Float.self)) }
-        try TorchArchiveWriter(tensors: tensors, outerKey: nil).data().write(to: URL(fileURLWithPath: path), options: .atomic)
+        try TorchArchiveWriter(tensors: tensors, outerKey: outerKey).data().write(to: URL(fileURLWithPath: path), options: .atomic)
     }
 
     /// Where that projector is: `non_lora_trainables.safetensors`, or the release's `.bin`.

@@ -6,7 +6,7 @@ import MLX
 /// Samples -> log-mel windows.
 public struct LogMel {
     public static let sampleRate = 16_000
-    static let transformSize = 400
+    package static let transformSize = 400
     /// Samples between mel frames.
     public static let hopSamples = 160
     private static let hop = hopSamples
@@ -37,7 +37,10 @@ public struct LogMel {
         let size = Self.transformSize, hop = Self.hop, half = size / 2
         // Reflection around both ends, as a centred STFT pads.
         var padded = [Float](repeating: 0, count: windowSamples + size)
-        for (i, value) in samples.enumerated() { padded[half + i] = value }
+        padded.withUnsafeMutableBufferPointer { buffer in
+            // Element by element, collections of unknown type are slow.
+            _ = UnsafeMutableBufferPointer(rebasing: buffer[half...]).initialize(from: samples)
+        }
         for i in 1...half {
             padded[half - i] = padded[half + i]
             padded[half + windowSamples - 1 + i] = padded[half + windowSamples - 1 - i]
@@ -72,9 +75,9 @@ public struct LogMel {
         return values
     }
 
-    /// Triangular filters, area-normalised, on Slaney's mel scale from 0 to 8 kHz. Row-major [bins, 201].
-    static func melFilters(bins: Int) -> [Float] {
-        let columns = transformSize / 2 + 1
+    /// Triangular filters, area-normalised, on Slaney's mel scale from 0 to 8 kHz. Row-major [bins, size / 2 + 1].
+    package static func melFilters(bins: Int, size: Int = transformSize) -> [Float] {
+        let columns = size / 2 + 1
         let top = mel(Double(sampleRate) / 2)
         let edges = (0..<(bins + 2)).map { hertz(top * Double($0) / Double(bins + 1)) }
         var filters = [Float](repeating: 0, count: bins * columns)
@@ -82,7 +85,7 @@ public struct LogMel {
             let (left, centre, right) = (edges[bin], edges[bin + 1], edges[bin + 2])
             let area = 2 / (right - left)
             for column in 0..<columns {
-                let frequency = Double(column) * Double(sampleRate) / Double(transformSize)
+                let frequency = Double(column) * Double(sampleRate) / Double(size)
                 let weight = min((frequency - left) / (centre - left), (right - frequency) / (right - centre))
                 filters[bin * columns + column] = Float(max(0, weight) * area)
             }

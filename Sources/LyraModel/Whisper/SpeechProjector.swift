@@ -13,9 +13,9 @@ public struct SpeechProjector {
         stack = configuration.speechStack
         linear1 = Linear(
             parameters, "\(prefix)\(Self.name).linear1", in: stack * configuration.speechHiddenSize,
-            out: configuration.projectorInnerSize, bias: true)
+            out: configuration.projectorWidth, bias: true)
         linear2 = Linear(
-            parameters, "\(prefix)\(Self.name).linear2", in: configuration.projectorInnerSize,
+            parameters, "\(prefix)\(Self.name).linear2", in: configuration.projectorWidth,
             out: configuration.hiddenSize, bias: true)
     }
 

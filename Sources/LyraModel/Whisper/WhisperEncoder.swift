@@ -39,7 +39,7 @@ public struct WhisperEncoder {
     }
 
     /// The same before the final norm, float32; `inspect` sees every stage.
-    func states(_ mel: MLXArray, inspect: (String, MLXArray) -> Void = { _, _ in }) -> MLXArray {
+    package func states(_ mel: MLXArray, inspect: (String, MLXArray) -> Void = { _, _ in }) -> MLXArray {
         let frames = Kernel.convert(mel.transposed(0, 2, 1), to: computeType)  // [windows, frames, bins]
         var x = Kernel.conv1d(
             frames, weight: convolution1.weight, bias: convolution1.bias, stride: 1, padding: 1, dilation: 1, activation: .gelu)
@@ -80,9 +80,9 @@ public struct WhisperEncoder {
             let (windows, frames, width) = (x.dim(0), x.dim(1), x.dim(2))
             let normed = attentionNorm(x)
             func split(_ a: MLXArray) -> MLXArray { a.reshaped([windows, frames, heads, width / heads]) }
+            let maps = [query, key, value](normed, adapter: nil).map(split)
             let attended = Kernel.attention(
-                split(query(normed)), split(key(normed)), split(value(normed)),
-                scale: 1 / Float(width / heads).squareRoot(), causal: false)
+                maps[0], maps[1], maps[2], scale: 1 / Float(width / heads).squareRoot(), causal: false)
             let h = output(attended.reshaped([windows, frames, width]), residual: x, outputType: .float32)
             return contract(expand(finalNorm(h), activation: .gelu), residual: h, outputType: .float32)
         }

@@ -16,9 +16,9 @@ public struct MediaTokens: Sendable, Equatable {
 
     public init(_ configuration: LyraConfiguration, vision: VisionConfiguration?, whisper: WhisperConfiguration?) {
         if let vision { framesPerStep = vision.temporalPatchSize }
-        let positions = whisper?.positions ?? 1500
-        windowSamples = positions * 2 * LogMel.hopSamples
-        tokensPerWindow = positions / configuration.speechStack
+        guard let whisper else { return }
+        windowSamples = whisper.windowSamples
+        tokensPerWindow = whisper.positions / configuration.speechStack
     }
 
     func ofSound(samples: Int) -> Int { (samples + windowSamples - 1) / windowSamples * tokensPerWindow }

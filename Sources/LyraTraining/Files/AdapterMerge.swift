@@ -17,6 +17,7 @@ public enum AdapterMerge {
         _ base: ModelLocation, _ configuration: LyraConfiguration, adapter: String, to folder: String, dtype: DType? = nil,
         progress: (Double) throws -> Void = { _ in }
     ) throws {
+        guard try Quantization.load(base.model) == nil else { throw QuantizationError.isQuantized(base.model) }
         let settings = try AdapterConfiguration.load(adapter + "/adapter_config.json")
         let lora = try WeightFiles.openAdapter(adapter)
         let trainables = try WeightFiles.openTrainables(adapter)

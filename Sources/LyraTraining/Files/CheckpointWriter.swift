@@ -19,6 +19,9 @@ public struct CheckpointWriter {
     public var adapters: [Adapter: AdapterFiles] = [:]
     /// Writes projectors of adapters in the release's form.
     public var releaseLayout = false
+    /// What is written of layers that are quantised, by part and name, and what `config.json` then says.
+    var quantization: [ModelPart: Quantization] = [:]
+    var quantized: [ModelPart: Set<String>] = [:]
 
     public init(_ base: ModelLocation, _ configuration: LyraConfiguration) {
         (self.base, self.configuration) = (base, configuration)
@@ -52,13 +55,21 @@ public struct CheckpointWriter {
             let towers = self.towers
             let model = try ShardedSafetensors(directory: URL(fileURLWithPath: base.model))
             var jobs = [Job(part: .model, weights: model, prefix: "", folder: target.temporary, dtype: dtype, added: added)]
+            jobs[0].packing = packing(.model)
             for tower in towers where changedTowers.contains(tower.part) {
                 let weights = try ShardedSafetensors(directory: URL(fileURLWithPath: tower.folder))
                 let prefix = tower.part == .vision ? VisionTransformer.prefix(in: weights) : WhisperEncoder.prefix(in: weights)
                 let place = "\(target.temporary)/\(tower.place)"
                 try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: true)
                 try Self.copyFiles(from: tower.folder, to: place, except: [])
-                jobs.append(Job(part: tower.part, weights: weights, prefix: prefix, folder: place, dtype: nil, added: [:]))
+                var job = Job(part: tower.part, weights: weights, prefix: prefix, folder: place, dtype: nil, added: [:])
+                job.packing = packing(tower.part)
+                jobs.append(job)
+                if let settings = quantization[tower.part] {
+                    let path = place + "/config.json"
+                    let original = try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: path))) as? [String: Any] ?? [:]
+                    try writeJSON(original.merging(try Self.keys(settings)) { $1 }, to: path)
+                }
             }
             let total = jobs.reduce(0) { $0 + $1.bytes }
             var done = 0
@@ -81,7 +92,20 @@ public struct CheckpointWriter {
 
     // MARK: Weights
 
+    /// How a layer of the part is packed; nil for one that is not.
+    private func packing(_ part: ModelPart) -> (String) -> Quantization.Setting? {
+        let settings = quantization[part], layers = quantized[part] ?? []
+        return { layers.contains($0) ? settings?.setting($0) : nil }
+    }
+
+    /// As MLX's tools write it: under both names.
+    private static func keys(_ quantization: Quantization) throws -> [String: Any] {
+        let value = try JSONSerialization.jsonObject(with: JSONEncoder().encode(quantization))
+        return ["quantization": value, "quantization_config": value]
+    }
+
     private struct Job {
+        var packing: (String) -> Quantization.Setting? = { _ in nil }
         let part: ModelPart
         let weights: ShardedSafetensors
         let prefix: String
@@ -108,11 +132,17 @@ public struct CheckpointWriter {
             var places: [String: String] = [:], total = 0
             for (number, file) in weights.files.enumerated() {
                 let isLast = number == weights.files.count - 1
-                var entries = try file.tensors.map { name, info in
-                    guard let stored = info.dtype else {
-                        throw SafetensorsError.unsupportedType(tensor: name, type: info.typeName, path: file.path)
+                var packed: [String: QuantizedTensor] = [:]
+                var entries = try file.names.flatMap { name -> [SafetensorsWriter.Entry] in
+                    guard let info = file.tensors[name], let stored = info.dtype else {
+                        throw SafetensorsError.unsupportedType(tensor: name, type: file.tensors[name]?.typeName ?? "", path: file.path)
                     }
-                    return SafetensorsWriter.Entry(name: name, dtype: type(stored), shape: info.shape)
+                    if name.hasSuffix(".weight"), let setting = packing(String(name.dropLast(".weight".count))) {
+                        let tensor = QuantizedTensor(name, info.shape, stored, setting)
+                        for entry in tensor.entries { packed[entry.name] = tensor }
+                        return tensor.entries
+                    }
+                    return [SafetensorsWriter.Entry(name: name, dtype: type(stored), shape: info.shape)]
                 }
                 let new = isLast ? added : [:]
                 entries += new.map { SafetensorsWriter.Entry(name: $0.key, dtype: type($0.value.dtype), shape: $0.value.shape) }
@@ -123,9 +153,16 @@ public struct CheckpointWriter {
                     total += entry.shape.reduce(entry.dtype.size, *)
                 }
                 var written: String?
-                try SafetensorsWriter.save(entries, metadata: ["format": "pt"], to: URL(fileURLWithPath: "\(folder)/\(name)")) { name in
+                try SafetensorsWriter.save(
+                    entries, metadata: ["format": packed.isEmpty ? "pt" : "mlx"], to: URL(fileURLWithPath: "\(folder)/\(name)"),
+                    keepsOrder: !packed.isEmpty
+                ) { name in
                     if let written { file.discard(named: written) }
                     written = name
+                    if let tensor = packed[name] {
+                        if name == tensor.name { try progress(file.tensors[name]?.byteRange.count ?? 0) }
+                        return try tensor.part(name) { try file.array(named: tensor.name) }
+                    }
                     let array: MLXArray
                     if let fresh = new[name] {
                         array = fresh
@@ -197,6 +234,7 @@ public struct CheckpointWriter {
             let ours = try JSONSerialization.jsonObject(with: JSONEncoder().encode(configuration)) as? [String: Any] ?? [:]
             changed.merge(ours) { $1 }
         }
+        if let settings = quantization[.model] { changed.merge(try Self.keys(settings)) { $1 } }
         for tower in places where tower.place != tower.named { changed[tower.key] = tower.place }
         try writeJSON(changed, to: folder + "/config.json")
     }

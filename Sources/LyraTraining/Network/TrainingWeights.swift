@@ -94,6 +94,9 @@ final class TrainingWeights {
             }
         }
 
+        for folder in [location.model, location.vision, location.speech].compactMap({ $0 }) where try Quantization.load(folder) != nil {
+            throw TrainingError.missingPart("\(folder) holds quantised weights, which cannot be trained; give the checkpoint they were made of")
+        }
         let model = try WeightFiles.open(location.model)
         let generator = model.names.contains { $0.hasPrefix("speech_generator.") } ? configuration.generator : nil
         try load(.model, model, isKnown: LyraModel.isIgnored) {
@@ -141,6 +144,13 @@ final class TrainingWeights {
         frozen = loaded
         trainable = masters
         names = masters.keys.sorted()
+    }
+
+    /// What a run's configuration says.
+    convenience init(_ location: ModelLocation, _ language: LyraConfiguration, _ configuration: TrainingConfiguration) throws {
+        try self.init(
+            location, language, precision: configuration.precision, adapter: configuration.adapter, seed: configuration.seed
+        ) { configuration.trainable.group(of: $0) != nil }
     }
 
     var hasGenerator: Bool { has(.model, prefix: "speech_generator.") }

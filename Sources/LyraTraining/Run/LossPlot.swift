@@ -11,11 +11,27 @@ enum LossPlot {
             ("LCMR", "#d97706", { $0.losses.regulariser }), ("speech (CTC)", "#059669", { $0.losses.speech }),
             ("validation", "#dc2626", { $0.validation?.losses.total }),
         ]
-        let curves = parts.map { part in
-            (part.name, part.color, lines.compactMap { line in part.value(line).map { (Double(line.step), Double($0)) } })
-        }.filter { $0.2.contains { $0.1 != 0 && $0.1.isFinite } }
+        return svg(
+            parts.map { part in
+                Curve(
+                    name: part.name, color: part.color,
+                    points: lines.compactMap { line in part.value(line).map { (Double(line.step), Double($0)) } })
+            })
+    }
+
+    /// A line of the picture.
+    struct Curve {
+        var name: String
+        var color: String
+        var points: [(step: Double, value: Double)]
+    }
+
+    /// The curves that are not zero throughout.
+    static func svg(_ all: [Curve]) -> String {
+        let curves = all.map { ($0.name, $0.color, $0.points.map { ($0.step, $0.value) }) }
+            .filter { $0.2.contains { $0.1 != 0 && $0.1.isFinite } }
         let values = curves.flatMap { $0.2.map(\.1) }.filter(\.isFinite)
-        let high = (values.max() ?? 1), low = min(0, values.min() ?? 0), last = Double(lines.last?.step ?? 1)
+        let high = (values.max() ?? 1), low = min(0, values.min() ?? 0), last = curves.flatMap { $0.2.map(\.0) }.max() ?? 1
         func x(_ step: Double) -> Double { left + (width - left - right) * step / max(1, last) }
         func y(_ value: Double) -> Double { height - bottom - (height - top - bottom) * (value - low) / max(1e-9, high - low) }
         func number(_ value: Double) -> String { String(format: value >= 100 ? "%.0f" : value >= 1 ? "%.1f" : "%.3f", value) }

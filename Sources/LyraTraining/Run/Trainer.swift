@@ -60,7 +60,7 @@ public final class Trainer {
         try configuration.check()
         guard configuration.batchSize % group.size == 0 else {
             throw ConfigurationError.invalid(
-                key: "batchSize", value: "\(configuration.batchSize)", expected: "a multiple of the \(group.size) processes")
+                key: "batch_size", value: "\(configuration.batchSize)", expected: "a multiple of the \(group.size) processes")
         }
         self.configuration = configuration
         self.report = report
@@ -69,9 +69,7 @@ public final class Trainer {
         checkpoints = RunCheckpoints(output: configuration.output, kept: configuration.keepCheckpoints)
         if !resume, !checkpoints.all.isEmpty { throw TrainingError.outputInUse(configuration.output) }
 
-        weights = try TrainingWeights(
-            location, language, precision: configuration.precision, adapter: configuration.adapter, seed: configuration.seed
-        ) { configuration.trainable.group(of: $0) != nil }
+        weights = try TrainingWeights(location, language, configuration)
         guard !weights.names.isEmpty else {
             throw TrainingError.nothingTrainable(patterns: configuration.trainable.map(\.pattern.text))
         }

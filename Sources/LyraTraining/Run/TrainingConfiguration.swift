@@ -185,7 +185,9 @@ public struct TrainingConfiguration: CheckedConfiguration, Equatable {
         let known = Set(CodingKeys.allCases.map(\.rawValue))
         let given = try decoder.container(keyedBy: AnyKey.self).allKeys.map(\.stringValue)
         if let unknown = given.sorted().first(where: { !known.contains($0) && !$0.hasPrefix("_") }) {
-            throw ConfigurationError.invalid(key: unknown, value: "given", expected: "one of \(known.sorted().joined(separator: ", "))")
+            throw ConfigurationError.invalid(
+                key: Self.written(unknown), value: "given",
+                expected: "one of \(known.map(Self.written).sorted().joined(separator: ", "))")
         }
     }
 
@@ -197,6 +199,9 @@ public struct TrainingConfiguration: CheckedConfiguration, Equatable {
         case regulariser = "lcmr"
     }
 
+    /// A key as files have it: `batch_size`.
+    private static func written(_ key: String) -> String { key.replacing(/[A-Z]/) { "_" + $0.output.lowercased() } }
+
     private struct AnyKey: CodingKey {
         var stringValue: String
         var intValue: Int? { nil }
@@ -207,13 +212,14 @@ public struct TrainingConfiguration: CheckedConfiguration, Equatable {
     public func check() throws {
         func range(_ key: CodingKeys, _ value: Int, _ range: ClosedRange<Int>) throws {
             guard range.contains(value) else {
-                throw ConfigurationError.invalid(key: key.rawValue, value: "\(value)", expected: "\(range.lowerBound) to \(range.upperBound)")
+                throw ConfigurationError.invalid(
+                    key: Self.written(key.rawValue), value: "\(value)", expected: "\(range.lowerBound) to \(range.upperBound)")
             }
         }
         func number(_ key: CodingKeys, _ value: Double, _ range: Range<Double>) throws {
             guard range.contains(value) else {
                 throw ConfigurationError.invalid(
-                    key: key.rawValue, value: "\(value)", expected: "a number from \(range.lowerBound) to below \(range.upperBound)")
+                    key: Self.written(key.rawValue), value: "\(value)", expected: "a number from \(range.lowerBound) to below \(range.upperBound)")
             }
         }
         for (key, text) in [(CodingKeys.model, model), (.output, output)] where text.isEmpty {
@@ -262,7 +268,8 @@ public struct TrainingConfiguration: CheckedConfiguration, Equatable {
         decoder.keyDecodingStrategy = .convertFromSnakeCase
         var configuration: TrainingConfiguration
         do { configuration = try decoder.decode(Self.self, from: data) } catch let error as DecodingError {
-            throw ConfigurationError.unreadable(path: path, reason: error.summary)
+            let reason = error.summary, place = reason.prefix { $0 != ":" }
+            throw ConfigurationError.unreadable(path: path, reason: written(String(place)) + reason.dropFirst(place.count))
         }
         let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
         configuration.model = MediaFolders.join(folder, configuration.model)

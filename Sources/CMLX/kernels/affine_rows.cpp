@@ -1,0 +1,305 @@
+// A few rows of activations times rows of weights in affine groups; see affine_rows.hpp.
+#include "affine_rows.hpp"
+#include "affine_simd.hpp"
+#include "convert.hpp"
+#include "horizontal.hpp"
+#include "scratch.hpp"
+
+namespace cmlx {
+
+namespace {
+
+using simd::f32;
+using simd::i32;
+using simd::u32;
+
+constexpr int64_t padded(int64_t count, int64_t to) { return (count + to - 1) / to * to; }
+/// Bytes of packed weights that one step takes, and how many weights these are.
+constexpr int64_t step_bytes = 64;
+constexpr int64_t step_weights(int bits) { return step_bytes * 8 / bits; }
+/// The largest 16-bit integer whose bytes, taken as signed with a carry, both fit 8 bits.
+constexpr float most = 127 * 256 + 127;
+
+/// Splits one row of x into integers; `values` is the row as float32, padded with zeros to whole steps.
+template <int bits>
+ALWAYS_INLINE inline void split_row(const float *values, int64_t k, int64_t group, int8_t *high, int8_t *low,
+                                    float *scales, float *sums) {
+    typedef int8_t i8 __attribute__((vector_size(16)));
+    typedef int8_t i8x8 __attribute__((vector_size(8)));
+    for (int64_t g = 0; g < k / group; g++) {
+        f32 top = {}, strange = {};  // the latter not a number where a value is infinite or none
+        for (int64_t j = g * group; j < (g + 1) * group; j += simd::width) {
+            const f32 v = simd::load(values + j);
+            top = simd::max(v < 0 ? -v : v, top);
+            strange += v - v;
+        }
+        const float largest = simd::highest(top);
+        const bool finite = simd::sum(strange) == 0;
+        const float scale = finite ? largest / most : __builtin_nanf("");
+        const float inverse = finite && largest > 0 ? most / largest : 0;
+        i32 total = {};
+        for (int64_t j = g * group; j < (g + 1) * group; j += simd::width) {
+            const f32 v = finite ? simd::load(values + j) * inverse : f32{};
+            const i32 q = __builtin_bit_cast(i32, v + 12582912.0f) - 0x4b400000;  // to the nearest
+            total += q;
+            const i32 l = (q << 24) >> 24;
+            const i8 low_bytes = __builtin_convertvector(l, i8), high_bytes = __builtin_convertvector((q - l) >> 8, i8);
+            if constexpr (bits == 8) {
+                std::memcpy(low + j, &low_bytes, sizeof low_bytes);
+                std::memcpy(high + j, &high_bytes, sizeof high_bytes);
+            } else {  // a step's even elements first, then the odd ones: the lower and upper halves of its bytes
+                const int64_t at = j / 128 * 128 + j % 128 / 2;
+                const auto put = [at](int8_t *to, const i8 &v) ALWAYS_INLINE {
+                    const i8x8 even = __builtin_shufflevector(v, v, 0, 2, 4, 6, 8, 10, 12, 14);
+                    const i8x8 odd = __builtin_shufflevector(v, v, 1, 3, 5, 7, 9, 11, 13, 15);
+                    std::memcpy(to + at, &even, sizeof even);
+                    std::memcpy(to + at + 64, &odd, sizeof odd);
+                };
+                put(low, low_bytes);
+                put(high, high_bytes);
+            }
+        }
+        int64_t sum = 0;
+        for (int i = 0; i < simd::width; i++) sum += total[i];
+        scales[g] = scale;
+        sums[g] = float(sum) * scale;
+    }
+}
+
+struct Operand {
+    const int8_t *high, *low;
+    const float *scales, *sums;
+};
+
+/// sums[m][i] += x[m] . w[n + i] lane by lane for N rows of weights, groups `begin` (a multiple of 16) ..< `end`. Weights are
+/// fetched `ahead` bytes before they are used.
+template <ISA set, int bits, int group, int M, int N>
+ALWAYS_INLINE inline void multiply_groups(const Operand (&x)[M], const WeightData &w, int64_t n, int64_t begin, int64_t end,
+                                          int64_t ahead, f32 (&sums)[M][N]) {
+    constexpr int halves = bits == 4 ? 2 : 1;
+    // Lanes of a step take the scales of `spans` groups, or `repeats` steps that of one.
+    constexpr int spans = std::max<int>(1, step_weights(bits) / group), repeats = std::max<int>(1, group / step_weights(bits));
+    constexpr int stretch = simd::width / spans * repeats;  // steps that 16 groups make
+    const int64_t bytes = int64_t(w.kind.k) * bits / 8, groups = w.kind.groups();
+    const uint8_t *rows = w.row(n);
+    f32 totals[M][N];
+    for (int m = 0; m < M; m++)
+        for (int i = 0; i < N; i++) totals[m][i] = sums[m][i];
+    for (int64_t g = begin; g < end; g += simd::width) {
+        const int c = int(std::min<int64_t>(simd::width, end - g));
+        f32 scales[M][N];
+        for (int i = 0; i < N; i++) {
+            const int64_t place = (n + i) * groups + g;
+            const f32 s = load_floats<set>(w.scales, place, c), b = load_floats<set>(w.biases, place, c);
+            for (int m = 0; m < M; m++) {
+                scales[m][i] = s * simd::load(x[m].scales + g);
+                totals[m][i] = totals[m][i] + b * simd::load(x[m].sums + g);
+            }
+        }
+        const auto step = [&](int64_t at, const u32 (&v)[N], int index) ALWAYS_INLINE {
+            const i32 lane = simd::lanes() / (simd::width / spans) + index * spans;  // the group of each lane
+            u32 q[N][halves];
+            for (int i = 0; i < N; i++) {
+                if constexpr (bits == 4) {
+                    q[i][0] = v[i] & 0x0f0f0f0fu;
+                    q[i][1] = (v[i] >> 4) & 0x0f0f0f0fu;
+                } else {
+                    q[i][0] = v[i];
+                }
+            }
+            for (int m = 0; m < M; m++) {
+                i32 dots[N] = {};
+                const auto add = [&](const int8_t *operand) ALWAYS_INLINE {
+                    for (int h = 0; h < halves; h++) {
+                        const u32 part = simd::load_bits<u32>(operand + at * halves + h * step_bytes);
+                        for (int i = 0; i < N; i++) simd::dot_quads(dots[i], q[i][h], part);
+                    }
+                };
+                add(x[m].high);
+                for (int i = 0; i < N; i++) dots[i] = dots[i] << 8;
+                add(x[m].low);
+                for (int i = 0; i < N; i++) {
+                    f32 scale;
+                    simd::permute(scale, scales[m][i], lane);
+                    totals[m][i] = totals[m][i] + __builtin_convertvector(dots[i], f32) * scale;
+                }
+            }
+        };
+        const auto whole = [&](int64_t at, int index) ALWAYS_INLINE {
+            u32 v[N];
+            for (int i = 0; i < N; i++) {
+                __builtin_prefetch(rows + i * bytes + at + ahead, 0, 2);
+                v[i] = simd::load_bits<u32>(rows + i * bytes + at);
+            }
+            step(at, v, index);
+        };
+        const int64_t low = g * group * bits / 8, high = std::min(bytes, low + stretch * step_bytes);
+        if (high - low == stretch * step_bytes) {
+#pragma clang loop unroll(full)
+            for (int t = 0; t < stretch; t++) whole(low + t * step_bytes, t / repeats);
+        } else {
+            int64_t at = low;
+            int t = 0;
+            for (; at + step_bytes <= high; at += step_bytes, t++) whole(at, t / repeats);
+            if (at < high) {
+                u32 v[N];
+                for (int i = 0; i < N; i++) v[i] = simd::load_bytes<set>(rows + i * bytes + at, high - at);
+                step(at, v, t / repeats);
+            }
+        }
+    }
+    for (int m = 0; m < M; m++)
+        for (int i = 0; i < N; i++) sums[m][i] = totals[m][i];
+}
+
+/// out[i * stride + j] = x[i] . w[first + j] for M rows of x, j < count.
+template <ISA set, int bits, int group, int M>
+ALWAYS_INLINE inline void integer_rows(const Operand (&x)[M], const WeightData &w, int64_t first, int64_t count, float *out,
+                                       int64_t stride) {
+    constexpr int together = M == 1 || M == 3 ? 16 : 16 / M;  // weight rows whose sums are taken at once
+    constexpr int shared = M == 2 ? 2 : 1;             // that share a load of x
+    const int64_t groups = w.kind.groups();
+    // Where rows of x outgrow the first-level cache, they go by in pieces.
+    constexpr int64_t cached = 24576 / (2 * M) / (simd::width * group) * (simd::width * group);
+    constexpr int64_t piece = std::max<int64_t>(cached, simd::width * group) / group;  // in groups
+    // The next piece is that of the next row.
+    const int64_t ahead = groups > piece ? shared * int64_t(w.kind.k) * bits / 8 : 8192;
+    for (int64_t j = 0; j < count; j += together) {
+        const int here = int(std::min<int64_t>(together, count - j));
+        f32 sums[M * together] = {};
+        const auto multiply = [&](auto rows, int i, int64_t top) ALWAYS_INLINE {
+            constexpr int N = decltype(rows)::value;
+            f32 part[M][N];
+            for (int m = 0; m < M; m++)
+                for (int r = 0; r < N; r++) part[m][r] = sums[m * together + i + r];
+            multiply_groups<set, bits, group, M, N>(x, w, first + j + i, top, std::min(groups, top + piece), ahead, part);
+            for (int m = 0; m < M; m++)
+                for (int r = 0; r < N; r++) sums[m * together + i + r] = part[m][r];
+        };
+        for (int64_t top = 0; top < groups; top += piece) {
+            int i = 0;
+            for (; i + shared <= here; i += shared) multiply(std::integral_constant<int, shared>(), i, top);
+            for (; i < here; i++) multiply(std::integral_constant<int, 1>(), i, top);
+        }
+        float result[M * together];
+        for (int i = 0; i < M * together; i += 16) simd::horizontal_sums<16>(sums + i, result + i);
+        for (int m = 0; m < M; m++)
+            for (int i = 0; i < here; i++) out[m * stride + j + i] = result[m * together + i];
+    }
+}
+
+/// The same with x as float32.
+template <ISA set, int bits, int M>
+ALWAYS_INLINE inline void float_rows(const float *const (&x)[M], const float *const (&x_sums)[M], const WeightData &w,
+                                     int64_t first, int64_t count, float *out, int64_t stride) {
+    const int64_t group = w.kind.group, groups = w.kind.groups();
+    for (int64_t j = 0; j < count; j++) {
+        const int64_t n = first + j;
+        const uint8_t *row = w.row(n);
+        f32 totals[M] = {};
+        for (int64_t g = 0; g < groups; g += simd::width) {
+            const int here = int(std::min<int64_t>(simd::width, groups - g));
+            const f32 scales = load_floats<set>(w.scales, n * groups + g, here);
+            const f32 biases = load_floats<set>(w.biases, n * groups + g, here);
+            for (int m = 0; m < M; m++) totals[m] = totals[m] + biases * simd::load(x_sums[m] + g);
+            float scale[simd::width];
+            simd::store(scale, scales);
+            for (int i = 0; i < here; i++) {
+                f32 sums[M] = {};
+                for (int64_t at = (g + i) * group; at < (g + i + 1) * group; at += simd::width) {
+                    const f32 q = unpack16<bits>(row, at);
+                    for (int m = 0; m < M; m++) sums[m] = sums[m] + q * simd::load(x[m] + at);
+                }
+                for (int m = 0; m < M; m++) totals[m] = totals[m] + sums[m] * scale[i];
+            }
+        }
+        for (int m = 0; m < M; m++) out[m * stride + j] = simd::sum(totals[m]);
+    }
+}
+
+template <class Body>
+ALWAYS_INLINE inline void with_group(int group, Body &&body) {
+    if (group == 32) return body(std::integral_constant<int, 32>());
+    if (group == 64) return body(std::integral_constant<int, 64>());
+    body(std::integral_constant<int, 128>());
+}
+
+}  // namespace
+
+AffineRows::AffineRows(int64_t m, int64_t k, const Matrix &x, int group, int bits)
+    : m_(m), k_(k), group_(group), bits_(bits), integers_(isa() == ISA::avx512_bf16), rows_(size_t(m)) {
+    const int64_t whole = padded(k, step_weights(bits)), groups = padded(k / group, simd::width) + simd::width;
+    const auto lay_out = [&](void *base) {
+        Pieces pieces(base);
+        for (auto &row : rows_) {
+            if (integers_) row.high = pieces.take<int8_t>(whole), row.low = pieces.take<int8_t>(whole);
+            if (!integers_) row.values = pieces.take<float>(k);
+            row.scales = pieces.take<float>(groups);
+            row.sums = pieces.take<float>(groups);
+        }
+        return pieces.used();
+    };
+    memory_.resize(lay_out(nullptr) + 64);
+    lay_out(reinterpret_cast<void *>((reinterpret_cast<uintptr_t>(memory_.data()) + 63) / 64 * 64));
+    std::vector<float> wide(integers_ ? size_t(k) : 0);
+    for (int64_t i = 0; i < m; i++) {
+        auto &row = rows_[size_t(i)];
+        float *values = integers_ ? wide.data() : const_cast<float *>(row.values);
+        const auto *scales = row.scales, *sums = row.sums;
+        if (x.bf16)
+            convert_row(static_cast<const simd::bf16 *>(x.data) + i * x.row_stride, values, k);
+        else
+            convert_row(static_cast<const float *>(x.data) + i * x.row_stride, values, k);
+        simd::dispatch([&](auto) ALWAYS_INLINE {
+            if (integers_) {
+                with_bits(bits, [&](auto b) ALWAYS_INLINE {
+                    split_row<decltype(b)::value>(values, k, group, const_cast<int8_t *>(row.high),
+                                                  const_cast<int8_t *>(row.low), const_cast<float *>(scales),
+                                                  const_cast<float *>(sums));
+                });
+            } else {
+                for (int64_t g = 0; g < k / group; g++) {
+                    f32 sum = {};
+                    for (int64_t j = g * group; j < (g + 1) * group; j += simd::width) sum += simd::load(values + j);
+                    const_cast<float *>(sums)[g] = simd::sum(sum);
+                }
+            }
+        });
+    }
+}
+
+void AffineRows::multiply(const WeightData &w, int64_t first, int64_t count, float *out, int64_t stride) const {
+    if (integers_) {
+#if defined(__x86_64__)
+        const auto run = [&](auto level) ALWAYS_INLINE {
+            with_bits(bits_, [&](auto bits) ALWAYS_INLINE {
+                with_group(group_, [&](auto group) ALWAYS_INLINE {
+                    for_few(m_, [&](auto block, int64_t at) ALWAYS_INLINE {
+                        constexpr int M = decltype(block)::value;
+                        Operand x[M];
+                        for (int i = 0; i < M; i++)
+                            x[i] = {rows_[at + i].high, rows_[at + i].low, rows_[at + i].scales, rows_[at + i].sums};
+                        integer_rows<decltype(level)::value, decltype(bits)::value, decltype(group)::value, M>(
+                            x, w, first, count, out + at * stride, stride);
+                    });
+                });
+            });
+        };
+        simd::call_avx512_bf16(run);
+#endif
+        return;
+    }
+    simd::dispatch([&](auto level) ALWAYS_INLINE {
+        with_bits(bits_, [&](auto bits) ALWAYS_INLINE {
+            for_few(m_, [&](auto block, int64_t at) ALWAYS_INLINE {
+                constexpr int M = decltype(block)::value;
+                const float *x[M], *sums[M];
+                for (int i = 0; i < M; i++) x[i] = rows_[at + i].values, sums[i] = rows_[at + i].sums;
+                float_rows<decltype(level)::value, decltype(bits)::value, M>(x, sums, w, first, count, out + at * stride,
+                                                                             stride);
+            });
+        });
+    });
+}
+
+}  // namespace cmlx

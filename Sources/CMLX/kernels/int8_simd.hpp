@@ -1,0 +1,91 @@
+// Weights and activations as 8-bit integers in vectors, in the order in which a processor multiplies them.
+#pragma once
+#include <algorithm>
+#include "affine_simd.hpp"
+#include "convert.hpp"
+#include "tiles.hpp"
+
+namespace cmlx {
+
+/// Columns that share a scale, in a row of weights and in a row of activations.
+constexpr int64_t int8_block = 512;
+
+/// Sizes of a packed matrix. Integers: [n / 16][k / 4][16][4], that is, four columns of 16 rows together; zeros beyond n
+/// and k. Scales (float32) and offsets (int32): [blocks][rows]; an offset is -128 times the sum of its integers, for
+/// activations are stored with 128 added.
+struct Int8Layout {
+    int64_t groups, units, blocks, rows;
+    Int8Layout(int64_t n, int64_t k)
+        : groups((n + 15) / 16), units((k + 3) / 4), blocks((k + int8_block - 1) / int8_block), rows(groups * 16) {}
+};
+
+/// Rounds `count` <= int8_block elements to integers of at most 127 in size; returns the scale. `out` is filled with zeros to
+/// `padded`, a multiple of 16. What is not finite makes the scale NaN.
+ALWAYS_INLINE inline float round_to_int8(const float *values, int64_t count, int64_t padded, int32_t *sum, int8_t *out) {
+    typedef int8_t i8 __attribute__((vector_size(16)));
+    simd::f32 top = {};
+    simd::f32 strange = {};  // NaN where a value is infinite or none
+    for (int64_t j = 0; j < count; j += simd::width) {
+        const auto v = simd::load(values + j, int(std::min<int64_t>(simd::width, count - j)));
+        top = simd::max(v < 0 ? -v : v, top);
+        strange += v - v;
+    }
+    const float largest = simd::highest(top), check = simd::sum(strange);
+    const float inverse = largest > 0 && check == 0 ? 127 / largest : 0;
+    simd::i32 total = {};
+    for (int64_t j = 0; j < padded; j += simd::width) {
+        const int n = int(std::clamp<int64_t>(count - j, 0, simd::width));
+        const auto v = inverse == 0 || n == 0 ? simd::f32{} : simd::load(values + j, n) * inverse;
+        const auto q = __builtin_bit_cast(simd::i32, v + 12582912.0f) - 0x4b400000;  // to the nearest
+        total += q;
+        const i8 bytes = __builtin_convertvector(q, i8);
+        std::memcpy(out + j, &bytes, sizeof bytes);
+    }
+    int32_t all = 0;
+    for (int i = 0; i < simd::width; i++) all += total[i];
+    *sum = all;
+    return check == 0 ? largest / 127 : __builtin_nanf("");
+}
+
+/// Packs the 16 rows from `first` on of a dense or affine matrix, zeros beyond the last one: [k / 4][16][4] integers. Block b
+/// has its scales and offsets at b * `spacing`. `bytes` holds 16 rows of k and `floats` one, both rounded up to 64.
+ALWAYS_INLINE inline void pack_int8_group(const WeightData &w, int64_t first, int8_t *bytes, float *floats, int8_t *out,
+                                          float *scales, int32_t *offsets, int64_t spacing) {
+    const int64_t k = w.kind.k, units = (k + 3) / 4, stride = (k + 63) / 64 * 64;
+    for (int64_t i = 0; i < simd::width; i++) {
+        const int64_t n = first + i;
+        const bool exists = n < w.kind.n;
+        if (exists && w.kind.form == Form::affine)
+            with_bits(w.kind.bits, [&](auto bits) ALWAYS_INLINE {
+                dequantize_row<decltype(bits)::value>(w, n, 0, k, floats);
+            });
+        else if (exists && w.bf16)
+            convert_elements(reinterpret_cast<const simd::bf16 *>(w.row(n)), floats, k);
+        else if (exists)
+            std::memcpy(floats, w.row(n), size_t(k) * 4);
+        for (int64_t at = 0, b = 0; at < k; at += int8_block, b++) {
+            const int64_t count = exists ? std::min(int8_block, k - at) : 0;
+            int32_t sum;
+            scales[b * spacing + i] =
+                round_to_int8(floats + at, count, std::min(int8_block, stride - at), &sum, bytes + i * stride + at);
+            offsets[b * spacing + i] = -128 * sum;
+        }
+    }
+    for (int64_t u = 0; u < units; u += simd::width) {
+        simd::u32 block[simd::width];
+        for (int i = 0; i < simd::width; i++) block[i] = simd::load_bits<simd::u32>(bytes + i * stride + u * 4);
+        tiles::transpose(block);
+        const int64_t here = std::min<int64_t>(simd::width, units - u);
+        for (int64_t i = 0; i < here; i++) std::memcpy(out + (u + i) * 64, &block[i], 64);
+    }
+}
+
+/// Row n of a packed matrix as floats.
+inline void unpack_int8_row(const WeightData &w, int64_t n, float *out) {
+    const Int8Layout layout(w.kind.n, w.kind.k);
+    const auto *values = static_cast<const int8_t *>(w.data) + n / 16 * layout.units * 64 + n % 16 * 4;
+    for (int64_t j = 0; j < w.kind.k; j++)
+        out[j] = float(values[j / 4 * 64 + j % 4]) * w.scales.load_one(j / int8_block * layout.rows + n);
+}
+
+}  // namespace cmlx

@@ -1,0 +1,68 @@
+// Items with recordings in which facts are stated: short passages, and news and diaries of minutes to hours.
+import Foundation
+import LyraMedia
+
+extension Recipes {
+    /// A few sentences in one voice, and a question about what was said, or was not.
+    static func passage(_ speakers: Speakers, ability: String? = nil, absent: Double = 0.2) -> Recipe {
+        { item in
+            let facts = Recording.facts(item.random.int(1...4), item.split, &item.random)
+            let recording = Recording(
+                seconds: 0, isDiary: false, events: facts.map { (0, .fact($0)) }, topics: [],
+                voices: Recording.voices(1, speakers, &item.random), random: SeededRandom(item.random.next(), "recording"))
+            item.add(recording, withTranscript: true)
+            let isAbsent = item.random.chance(absent)
+            let index = item.random.below(facts.count)
+            let question =
+                isAbsent ? Recording.missing(from: facts, item.split, &item.random).absent : facts[index].question
+            item.ask(question, speakers, byVoice: 0.3, about: isAbsent ? [] : [index])
+            item.measure(ability, question)
+        }
+    }
+
+    /// A long recording and questions about it, each a sample of its own.
+    /// - Parameters:
+    ///   - minutes: its length; lengths in between are equally frequent on a logarithmic scale.
+    ///   - facts: how many are stated.
+    ///   - needles: how many of them are asked for.
+    ///   - others: whether it is also asked for what is not there, for topics and for counts.
+    static func long(
+        _ speakers: Speakers, minutes: ClosedRange<Double>, needles: Int, others: Bool, ability: String? = nil
+    ) -> Recipe {
+        { item in
+            let seconds = 60 * pow(minutes.upperBound / minutes.lowerBound, item.random.real(0...1)) * minutes.lowerBound
+            let facts = Recording.facts(needles + 2 + min(10, Int(seconds / 120)), item.split, &item.random)
+            // Every topic of what fills the time comes at least once.
+            let topics = item.random.shuffled(Topics.all)
+            let filling = Array(topics.prefix(item.random.int(1...(seconds < 120 ? 2 : 4)))), counted = topics[7]
+            let count = item.random.int(1...min(9, 1 + Int(seconds / 45)))
+            let reports = filling + [String](repeating: counted, count: count)
+            let events = item.random.shuffled(facts.map(Recording.Event.fact) + reports.map(Recording.Event.report))
+            let times = events.indices.map { _ in item.random.real(0...max(1, seconds - 8)) }.sorted()
+            let recording = Recording(
+                seconds: seconds, isDiary: item.random.chance(0.5), events: zip(times, events).map { ($0, $1) }, topics: filling,
+                voices: Recording.voices(item.random.chance(0.5) ? 1 : item.random.int(2...4), speakers, &item.random),
+                random: SeededRandom(item.random.next(), "recording"))
+            item.add(recording, withTranscript: false)
+
+            var questions: [(question: Question, events: [Int])] = []
+            for fact in item.random.sample(facts, needles) {
+                let place = events.firstIndex { if case .fact(fact) = $0 { true } else { false } }
+                questions.append((fact.question, place.map { [$0] } ?? []))
+            }
+            if others {
+                questions.append((Recording.missing(from: facts, item.split, &item.random).absent, []))
+                let counts = Question.number("topic_count", FactWordings.topicCount.text(item.split, &item.random, counted), count)
+                let places = events.indices.filter { if case .report(counted) = events[$0] { true } else { false } }
+                questions.append((counts, places))
+                let all = Topics.all.filter { filling.contains($0) || $0 == counted }
+                questions.append((Question("topics", FactWordings.topics.text(item.split, &item.random), listed(all)), []))
+            }
+            for (number, (question, events)) in questions.enumerated() {
+                if number > 0 { item.nextRecord() }
+                item.ask(question, speakers, byVoice: 0.2, about: events)
+                item.measure(question.kind == "needle" || ability == nil ? ability : "long_" + question.kind, question)
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+// How an item of each data file is made.
+import LyraMedia
+
+enum Recipes {
+    typealias Recipe = @Sendable (inout Item) -> Void
+
+    /// Written questions about a picture.
+    static func pictures(questions: Int, ability: String? = nil) -> Recipe {
+        { item in
+            let scene = SceneKind.random(&item.random).scene(item.split, &item.random)
+            item.show(scene)
+            for number in 0..<questions {
+                let question = scene.question(item.split, &item.random)
+                item.record.ask((number == 0 ? "<image>\n" : "") + question.text, question.answer)
+                item.measure(ability, question)
+            }
+        }
+    }
+
+    /// A spoken question about a picture.
+    static func spoken(_ speakers: Speakers, ability: String? = nil) -> Recipe {
+        { item in
+            let scene = SceneKind.random(&item.random).scene(item.split, &item.random)
+            let question = scene.question(item.split, &item.random)
+            item.show(scene)
+            item.say(SpokenText(question.text, speakers.voice(&item.random), &item.random))
+            item.record.ask("<image>\n<speech>", question.answer)
+            item.measure(ability, question)
+        }
+    }
+
+    /// As many questions about what is there as about what is not; in writing.
+    static func absent(ability: String) -> Recipe {
+        { item in
+            let wanted = item.index % 2 == 0
+            // The same kinds of questions either way.
+            while true {
+                let scene = SceneKind.random(&item.random).scene(item.split, &item.random)
+                let question = scene.question(item.split, &item.random)
+                guard (question.kind == "absent") == wanted,
+                    wanted || ["colour", "location", "menu", "chart", "map"].contains(question.kind)
+                else { continue }
+                item.show(scene)
+                item.record.ask("<image>\n" + question.text, question.answer)
+                return item.measure(ability, question)
+            }
+        }
+    }
+
+    /// A sentence to be written down.
+    static func transcription(_ speakers: Speakers, ability: String? = nil) -> Recipe {
+        { item in
+            let sentence = Sentences.sentence(item.split, &item.random)
+            item.say(SpokenText(sentence, speakers.voice(&item.random), &item.random))
+            item.transcribe(sentence, ability)
+        }
+    }
+
+    /// Sentences by the voice that answers are spoken in, always at the same pace, pitch and level.
+    static let voice: Recipe = { item in
+        let sentence = Sentences.sentence(item.split, &item.random)
+        item.say(SpokenText(sentence, .answering))
+        item.transcribe(sentence, nil)
+    }
+
+    /// Sums, facts and commands: by voice, or in writing.
+    static func knowledge(_ speakers: Speakers, byVoice: Double, ability: String? = nil) -> Recipe {
+        { item in
+            let question = Knowledge.question(item.split, &item.random)
+            if item.random.chance(byVoice) {
+                item.say(SpokenText(question.text, speakers.voice(&item.random), &item.random))
+                item.record.ask("<speech>", question.answer)
+            } else {
+                item.record.ask(question.text, question.answer)
+            }
+            item.measure(ability, question)
+        }
+    }
+
+    /// Questions that follow on each other, about a picture; all in writing, or all by one voice.
+    static func dialogue(_ speakers: Speakers, ability: String? = nil) -> Recipe {
+        { item in
+            let scene = Dialogues.scene(item.split, &item.random)
+            item.show(scene)
+            let voice = item.random.chance(0.5) ? SpokenText("", speakers.voice(&item.random), &item.random) : nil
+            for (number, question) in scene.dialogue(item.split, &item.random).enumerated() {
+                var text = question.text
+                if var spoken = voice {
+                    spoken.text = text
+                    item.say(spoken)
+                    text = "<speech>"
+                }
+                item.record.ask((number == 0 ? "<image>\n" : "") + text, question.answer)
+                item.measure(ability, question)
+            }
+        }
+    }
+
+    /// A question about a video, in writing or by voice.
+    static func video(_ speakers: Speakers, byVoice: Double, ability: String? = nil) -> Recipe {
+        { item in
+            let scene = VideoScene.random(item.split, &item.random)
+            item.show(scene)
+            let question = scene.question(item.split, &item.random)
+            if item.random.chance(byVoice) {
+                item.say(SpokenText(question.text, speakers.voice(&item.random), &item.random))
+                item.record.ask("<video>\n<speech>", question.answer)
+            } else {
+                item.record.ask("<video>\n" + question.text, question.answer)
+            }
+            item.measure(ability, question)
+        }
+    }
+
+    /// An answer that is also there as speech: to a question about a picture, or without one.
+    static func answers(ability: String? = nil) -> Recipe {
+        { item in
+            let question: Question
+            if item.random.chance(0.6) {
+                let scene = SceneKind.random(&item.random).scene(item.split, &item.random)
+                question = scene.question(item.split, &item.random)
+                item.show(scene)
+                item.record.ask("<image>\n" + question.text, question.answer)
+            } else {
+                question = Knowledge.question(item.split, &item.random)
+                item.record.ask(question.text, question.answer)
+            }
+            item.answerAloud(question.spokenAnswer)
+            item.measure(ability, question)
+        }
+    }
+}
+
+extension Item {
+    /// Asks to write down what is said.
+    fileprivate mutating func transcribe(_ sentence: String, _ ability: String?) {
+        record.ask("<speech>\n" + Wordings.transcribe.text(split, &random, framed: false), sentence)
+        guard let ability else { return }
+        (record.ability, record.kind, record.answers) = (ability, "transcription", [sentence])
+    }
+}

@@ -1,0 +1,118 @@
+// Text -> speech by espeak-ng, flite and festival, which are run as programs.
+import Foundation
+import LyraMedia
+
+/// Speaks texts in batches. Each worker has its own, with a folder for the programs' output.
+final class SpeechSynthesiser {
+    private let folder: String
+
+    /// - Throws: `SpeechSynthesisError.missing` unless all three engines and their voices are installed.
+    static func requireEngines() throws(SpeechSynthesisError) {
+        var missing = [("espeak-ng", "espeak-ng"), ("flite", "flite"), ("festival", "festival")].filter { !Command.exists($0.0) }.map(\.1)
+        let voices = "/usr/share/festival/voices"
+        for (voice, package) in [
+            ("english/kal_diphone", "festvox-kallpc16k"), ("english/ked_diphone", "festvox-kdlpc16k"),
+            ("us/cmu_us_slt_arctic_hts", "festvox-us-slt-hts"),
+        ] where access("\(voices)/\(voice)", F_OK) != 0 { missing.append(package) }
+        guard missing.isEmpty else { throw .missing(packages: missing) }
+    }
+
+    init() throws(SpeechSynthesisError) {
+        var name = Array("\(NSTemporaryDirectory())/lyra-speech-XXXXXX".utf8CString)
+        guard mkdtemp(&name) != nil else {
+            throw .failed(program: "mkdtemp", reason: String(cString: strerror(errno)))
+        }
+        folder = String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: folder) }
+
+    /// 16 kHz samples of each text, in order.
+    func speak(_ texts: [SpokenText]) throws -> [[Float]] {
+        let files = texts.indices.map { "\(folder)/\($0).wav" }
+        defer { for file in files { unlink(file) } }
+        // festival takes a while to begin: one run for all texts of a voice.
+        let festival = Dictionary(grouping: texts.indices.filter { texts[$0].voice.engine == .festival }) { texts[$0].voice.speaker }
+        for (speaker, indices) in festival.sorted(by: { $0.key < $1.key }) {
+            try runFestival(speaker, indices.map { (texts[$0], files[$0]) })
+        }
+        return try texts.indices.map { index in
+            let spoken = texts[index]
+            switch spoken.voice.engine {
+            case .espeak: try runEspeak(spoken, files[index])
+            case .flite: try runFlite(spoken, files[index])
+            case .festival: break
+            }
+            let samples: [Float]
+            do {
+                samples = try AudioReader.readAll(.file(files[index]))
+            } catch {
+                throw SpeechSynthesisError.silent(voice: spoken.voice.name, text: spoken.text)
+            }
+            return try Self.finish(samples, spoken)
+        }
+    }
+
+    // MARK: Engines
+
+    private func runEspeak(_ spoken: SpokenText, _ file: String) throws {
+        try Command.run(
+            "espeak-ng",
+            [
+                "-v", spoken.voice.speaker, "-s", "\(Int(165 * spoken.speed))", "-p", "\(Int(50 + 22 * spoken.pitch))", "-w", file,
+                "--", spoken.text,
+            ])
+    }
+
+    private func runFlite(_ spoken: SpokenText, _ file: String) throws {
+        var arguments = ["-voice", spoken.voice.speaker, "--setf", "duration_stretch=\(1 / spoken.speed)"]
+        if spoken.pitch != 0 { arguments += ["--setf", "int_f0_target_mean=\(Self.flitePitch(spoken.voice.speaker) * (1 + 0.12 * spoken.pitch))"] }
+        try Command.run("flite", arguments + ["-t", spoken.text, "-o", file])
+    }
+
+    /// Mean pitch of flite's speakers, in Hz.
+    private static func flitePitch(_ speaker: String) -> Double {
+        switch speaker {
+        case "slt": 170
+        case "awb": 120
+        default: 105
+        }
+    }
+
+    private func runFestival(_ speaker: String, _ texts: [(SpokenText, file: String)]) throws {
+        var script = "(voice_\(speaker))\n"
+        for (spoken, file) in texts {
+            let text = spoken.text.replacing("\\", with: "").replacing("\"", with: "")
+            script += "(Parameter.set 'Duration_Stretch \(1 / spoken.speed))\n"
+            script += "(utt.save.wave (utt.synth (Utterance Text \"\(text)\")) \"\(file)\" 'riff)\n"
+        }
+        let file = "\(folder)/script.scm"
+        do { try Data(script.utf8).write(to: URL(fileURLWithPath: file)) } catch {
+            throw SpeechSynthesisError.failed(program: "festival", reason: error.localizedDescription)
+        }
+        try Command.run("festival", ["-b", file])
+    }
+
+    // MARK: Level and silence
+
+    /// Cuts the silence around the speech, brings it to its level and puts the wanted silence around it.
+    static func finish(_ samples: [Float], _ spoken: SpokenText) throws(SpeechSynthesisError) -> [Float] {
+        let frame = 160
+        let energies = stride(from: 0, to: samples.count, by: frame).map { start in
+            let piece = samples[start..<min(start + frame, samples.count)]
+            return piece.reduce(0) { $0 + $1 * $1 } / Float(piece.count)
+        }
+        let threshold = (energies.max() ?? 0) * 1e-4
+        guard threshold > 1e-10, let first = energies.firstIndex(where: { $0 > threshold }),
+            let last = energies.lastIndex(where: { $0 > threshold })
+        else { throw .silent(voice: spoken.voice.name, text: spoken.text) }
+        // A frame more on either side keeps soft beginnings and ends.
+        var speech = Array(samples[(max(0, first - 2) * frame)..<min((last + 3) * frame, samples.count)])
+        let power = speech.reduce(0) { $0 + $1 * $1 } / Float(speech.count)
+        let peak = speech.reduce(0) { max($0, abs($1)) }
+        let gain = min(Float(pow(10, spoken.level / 20)) / power.squareRoot(), 0.97 / peak)
+        for i in speech.indices { speech[i] *= gain }
+        func silence(_ seconds: Double) -> [Float] { [Float](repeating: 0, count: Int(seconds * 16_000)) }
+        return silence(spoken.before) + speech + silence(spoken.after)
+    }
+}

@@ -1,0 +1,200 @@
+// The run of a stage that trains one network by itself: steps, checkpoints, metrics, resumption. Knows no network.
+import Foundation
+import LyraModel
+import MLX
+
+/// A network and its loss, as a run trains it. Used by one task at a time.
+protocol PartTraining: AnyObject {
+    /// What a step takes; made beside the steps, on threads of its own, from nothing but the step's number.
+    associatedtype Batch: Sendable
+    /// Float32 weights to begin with, by name.
+    var parameters: [String: MLXArray] { get }
+    /// What must be equal for a resumed run to go on as the interrupted one would have.
+    var fingerprint: String { get }
+    var loader: @Sendable (_ step: Int) throws -> Batch { get }
+    /// Parts of the loss, by name; the first is minimised, the others are told of.
+    var lossNames: [String] { get }
+    func losses(_ batch: Batch, _ weights: [String: MLXArray]) throws -> [MLXArray]
+    /// What is measured on the validation data.
+    func validate(_ weights: [String: MLXArray]) throws -> [String: Double]
+    /// Writes the result; gives what was written.
+    func write(_ weights: [String: MLXArray], to output: String, steps: Int) throws -> [String]
+}
+
+/// What a step of such a run did: a line of metrics.jsonl.
+public struct PartMetrics: Sendable, Codable, Equatable {
+    /// Counted from 1.
+    public var step: Int
+    public var losses: [String: Float]
+    public var learningRate: Double
+    /// Before clipping.
+    public var gradientNorm: Double
+    public var seconds: Double
+    public var validation: [String: Double]?
+
+    enum CodingKeys: String, CodingKey {
+        case step, losses, seconds, validation
+        case learningRate = "learning_rate"
+        case gradientNorm = "gradient_norm"
+    }
+}
+
+/// What a run tells while it goes on.
+public enum PartEvent: Sendable {
+    case began(parameters: Int, done: Int, steps: Int)
+    case step(PartMetrics, of: Int)
+}
+
+/// Trains one part to the end, or until the task is cancelled.
+struct PartRun<Training: PartTraining> {
+    let settings: PartSettings
+    let training: Training
+    /// The configuration as it is written into the output folder.
+    let configuration: Data
+    let report: (PartEvent) -> Void
+
+    func run(resume: Bool) async throws -> [String] {
+        let checkpoints = RunCheckpoints(output: settings.output, kept: settings.keepCheckpoints)
+        if !resume, !checkpoints.all.isEmpty { throw TrainingError.outputInUse(settings.output) }
+        var weights = training.parameters
+        var optimizer: any Optimizer = AdamW(beta1: settings.betas[0], beta2: settings.betas[1], epsilon: settings.epsilon)
+        var state = RunState()
+        state.fingerprint = "\(training.fingerprint), batch \(settings.batchSize), seed \(settings.seed), steps \(settings.steps)"
+        if resume, let found = try checkpoints.load(into: &weights, &optimizer) {
+            guard found.fingerprint == state.fingerprint else {
+                throw TrainingError.unusableCheckpoint(
+                    path: checkpoints.folder, reason: "it belongs to a run with other data, batches or sizes")
+            }
+            state = found
+        }
+        try FileManager.default.createDirectory(atPath: settings.output, withIntermediateDirectories: true)
+        try configuration.write(to: URL(fileURLWithPath: settings.output + "/training.json"), options: .atomic)
+        let log = try PartLog(settings.output + "/metrics.jsonl", steps: state.step)
+        report(
+            .began(
+                parameters: weights.values.reduce(0) { $0 + $1.size }, done: state.step, steps: settings.steps))
+
+        var batches = Prefetch(from: state.step, to: settings.steps, threads: settings.loadingThreads, training.loader)
+        let clock = ContinuousClock()
+        do {
+            while state.step < settings.steps {
+                let began = clock.now
+                let batch = try await batches.next()
+                try Task.checkCancellation()
+                var metrics = try step(state.step, batch, &weights, &optimizer, usual: &state.usualLoss)
+                state.step += 1
+                metrics.seconds = (clock.now - began) / .seconds(1)
+                state.seconds += metrics.seconds
+                if let every = settings.validateEvery, state.step % every == 0 || state.step == settings.steps {
+                    metrics.validation = try training.validate(weights)
+                }
+                try log.append(metrics)
+                report(.step(metrics, of: settings.steps))
+                if state.step % settings.checkpointEvery == 0, state.step < settings.steps {
+                    try checkpoints.save(state, weights: weights, optimizer: optimizer.state())
+                }
+            }
+        } catch is CancellationError {
+            try checkpoints.save(state, weights: weights, optimizer: optimizer.state())
+            throw CancellationError()
+        }
+        try checkpoints.save(state, weights: weights, optimizer: optimizer.state())
+        let plot = settings.output + "/losses.svg"
+        try Data(log.svg(training.lossNames).utf8).write(to: URL(fileURLWithPath: plot), options: .atomic)
+        return try [settings.output + "/metrics.jsonl", plot] + training.write(weights, to: settings.output, steps: state.step)
+    }
+
+    private func step(
+        _ step: Int, _ batch: Training.Batch, _ weights: inout [String: MLXArray], _ optimizer: inout any Optimizer,
+        usual: inout Float?
+    ) throws -> PartMetrics {
+        let names = weights.keys.sorted()
+        let function = valueAndGrad(
+            { [training] arrays in
+                try training.losses(batch, Dictionary(uniqueKeysWithValues: zip(names, arrays)))
+            }, argumentNumbers: Array(names.indices))
+        let (values, gradients) = try function(names.compactMap { weights[$0] })
+        try checkedEval(values + gradients)
+        let losses = values.map { $0.item(Float.self) }
+        guard losses[0].isFinite else { throw TrainingError.notFinite(what: "loss", step: step + 1, samples: []) }
+        let named = Dictionary(uniqueKeysWithValues: zip(names, gradients))
+        let norm = AdamW.norm(named)
+        guard norm.isFinite else { throw TrainingError.notFinite(what: "gradient", step: step + 1, samples: []) }
+        usual = usual.map { 0.95 * $0 + 0.05 * losses[0] } ?? losses[0]
+        let clip = settings.gradientClip, rate = settings.learningRate * settings.rateFactor(step)
+        try optimizer.update(&weights, named, scale: clip > 0 ? min(1, clip / (norm + 1e-6)) : 1) { name in
+            // Vectors are biases and the scales of norms, which decay does not suit.
+            (rate, training.parameters[name]?.ndim ?? 1 > 1 ? settings.weightDecay : 0)
+        }
+        return PartMetrics(
+            step: step + 1, losses: Dictionary(uniqueKeysWithValues: zip(training.lossNames, losses)), learningRate: rate,
+            gradientNorm: norm, seconds: 0)
+    }
+}
+
+/// Batches in the order of their steps, made ahead of the step that takes them.
+private struct Prefetch<Batch: Sendable> {
+    private let executor: DecodingExecutor
+    private let end: Int
+    private let make: @Sendable (Int) throws -> Batch
+    private var upcoming: Int
+    private var running: [Task<Batch, any Error>] = []
+    private let ahead: Int
+
+    init(from start: Int, to end: Int, threads: Int, _ make: @escaping @Sendable (Int) throws -> Batch) {
+        (upcoming, self.end, self.make, ahead) = (start, end, make, threads + 1)
+        executor = DecodingExecutor(threads: threads)
+    }
+
+    mutating func next() async throws -> Batch {
+        while running.count <= ahead, upcoming < end {
+            let (make, step) = (make, upcoming)
+            running.append(Task(executorPreference: executor) { try make(step) })
+            upcoming += 1
+        }
+        return try await running.removeFirst().value
+    }
+}
+
+/// metrics.jsonl and the curves drawn from it.
+private final class PartLog {
+    private let handle: FileHandle
+    private var lines: [PartMetrics]
+
+    /// Lines of later steps than `steps`, which a resumed run repeats, are dropped.
+    init(_ path: String, steps: Int) throws {
+        let url = URL(fileURLWithPath: path)
+        let text = steps > 0 ? (try? String(contentsOf: url, encoding: .utf8)) ?? "" : ""
+        lines = text.split(separator: "\n").compactMap { try? JSONDecoder().decode(PartMetrics.self, from: Data($0.utf8)) }
+            .filter { $0.step <= steps }
+        try Self.text(lines).write(to: url, options: .atomic)
+        handle = try FileHandle(forWritingTo: url)
+        try handle.seekToEnd()
+    }
+
+    func append(_ metrics: PartMetrics) throws {
+        lines.append(metrics)
+        try handle.write(contentsOf: Self.text([metrics]))
+    }
+
+    private static func text(_ lines: [PartMetrics]) throws -> Data {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        return try lines.reduce(into: Data()) { $0 += try encoder.encode($1) + Data("\n".utf8) }
+    }
+
+    func svg(_ names: [String]) -> String {
+        let colors = ["#1f2937", "#2563eb", "#d97706", "#059669", "#7c3aed", "#0891b2"]
+        let validation = Set(lines.flatMap { $0.validation.map { Array($0.keys) } ?? [] }).sorted()
+        let parts = names.enumerated().map { place, name in
+            LossPlot.Curve(name: name, color: colors[place % colors.count], points: lines.compactMap { line in
+                line.losses[name].map { (Double(line.step), Double($0)) }
+            })
+        }
+        return LossPlot.svg(parts + validation.map { name in
+            LossPlot.Curve(name: "validation \(name)", color: "#dc2626", points: lines.compactMap { line in
+                line.validation?[name].map { (Double(line.step), $0) }
+            })
+        })
+    }
+}

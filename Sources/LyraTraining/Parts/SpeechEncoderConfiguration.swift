@@ -1,0 +1,59 @@
+// Everything that training of the speech encoder depends on, as one JSON file.
+import Foundation
+import LyraModel
+
+/// A run that trains the speech encoder to spell what it hears.
+public struct SpeechEncoderConfiguration: CheckedConfiguration, Equatable {
+    public var settings = PartSettings(batchSize: 16, steps: 20_000, learningRate: 1e-3)
+    /// Share of steps whose windows hold as many utterances as fit, as windows cut out of long recordings do.
+    public var packedShare = 0.5
+    /// Share of the other steps that compute the whole window, silence and all, as in use; the rest stop after the longest
+    /// utterance and cost less.
+    public var fullShare = 0.5
+    public var augmentation = SoundAugmentation()
+    /// Recordings measured on, at most.
+    public var validationLimit = 200
+
+    public init() {}
+
+    private enum CodingKeys: String, CodingKey, CaseIterable {
+        case stage, packedShare, fullShare, augmentation, validationLimit
+    }
+
+    public init(from decoder: any Swift.Decoder) throws {
+        try settings.read(decoder)
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        try values.read(.packedShare, &packedShare)
+        try values.read(.fullShare, &fullShare)
+        try values.read(.augmentation, &augmentation)
+        try values.read(.validationLimit, &validationLimit)
+        try PartConfiguration.refuseUnknown(
+            decoder, known: CodingKeys.allCases.map(\.rawValue) + PartSettings.CodingKeys.allCases.map(\.rawValue))
+    }
+
+    public func encode(to encoder: any Swift.Encoder) throws {
+        try settings.write(encoder)
+        var values = encoder.container(keyedBy: CodingKeys.self)
+        try values.encode(PartStage.speechEncoder, forKey: .stage)
+        try values.encode(packedShare, forKey: .packedShare)
+        try values.encode(fullShare, forKey: .fullShare)
+        try values.encode(augmentation, forKey: .augmentation)
+        try values.encode(validationLimit, forKey: .validationLimit)
+    }
+
+    public func check() throws {
+        try settings.check()
+        try augmentation.check()
+        try PartConfiguration.range("packed_share", packedShare, 0...1)
+        try PartConfiguration.range("full_share", fullShare, 0...1)
+        try PartConfiguration.range("validation_limit", Double(validationLimit), 1...1e9)
+    }
+
+    /// Reads and checks the file. Relative paths are relative to its folder.
+    public static func load(_ path: String) throws -> SpeechEncoderConfiguration {
+        var configuration = try PartConfiguration.read(Self.self, path)
+        configuration.settings.resolve(in: URL(fileURLWithPath: path).deletingLastPathComponent().path)
+        try configuration.check()
+        return configuration
+    }
+}

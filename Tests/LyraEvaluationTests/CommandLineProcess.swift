@@ -1,0 +1,1 @@
+../LyraCommandTests/CommandLineProcess.swift

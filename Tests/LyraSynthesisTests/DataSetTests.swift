@@ -1,0 +1,132 @@
+// Whole data sets: the same by any number of jobs, gone on with after an end, and in the format that training reads.
+import Foundation
+import LyraMedia
+import Testing
+
+@testable import LyraSynthesis
+
+@Suite(.serialized, .enabled(if: hasEngines, noEngines)) struct DataSetTests {
+    private final class Folder {
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent("lyra-world-\(UUID().uuidString)").path
+        deinit { try? FileManager.default.removeItem(atPath: path) }
+
+        func lines(_ name: String) throws -> [[String: Any]] {
+            try String(contentsOfFile: "\(path)/\(name)", encoding: .utf8).split(separator: "\n").map {
+                try #require(JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
+            }
+        }
+        func bytes(_ name: String) -> Data? { FileManager.default.contents(atPath: "\(path)/\(name)") }
+    }
+
+    private func plan(_ folder: Folder, _ splits: [Split] = [.train], _ counts: [String: Int]) -> SynthesisPlan {
+        var plan = SynthesisPlan(folder: folder.path, splits: splits)
+        for file in SynthesisPlan.files { plan.counts[file.name] = counts[file.name] ?? 0 }
+        plan.heldOut = 4
+        plan.longestMinutes = 1
+        return plan
+    }
+
+    @Test func anyNumberOfJobsGivesTheSame() async throws {
+        let counts = ["pictures": 401, "spoken": 6, "dialogue": 4, "video": 4, "passages": 4, "answers": 6, "knowledge": 6, "long": 1]
+        let one = Folder(), many = Folder()
+        var first = plan(one, counts), second = plan(many, counts)
+        (first.jobs, second.jobs) = (1, 3)
+        let summary = try await DataSet.write(first)
+        _ = try await DataSet.write(second)
+        #expect(summary.items == 401 + 31 && summary.kept == 0)
+        for name in counts.keys + ["speech", "answer_speech"] {
+            #expect(try one.bytes("train/\(name).jsonl") == #require(many.bytes("train/\(name).jsonl")), "\(name)")
+        }
+        for line in try one.lines("train/pictures.jsonl") {
+            let picture = try #require(line["image"] as? String)
+            #expect(try one.bytes("train/\(picture)") == #require(many.bytes("train/\(picture)")))
+        }
+    }
+
+    @Test func runsGoOn() async throws {
+        let folder = Folder()
+        _ = try await DataSet.write(plan(folder, ["pictures": 250]))
+        let before = try #require(folder.bytes("train/pictures.jsonl"))
+        // More items are added to those that are there; the shard that was not full is made anew.
+        let more = try await DataSet.write(plan(folder, ["pictures": 450]))
+        #expect(more.kept == 200 && more.items == 250)
+        let after = try #require(folder.bytes("train/pictures.jsonl"))
+        #expect(after.starts(with: before) && after.count > before.count)
+        let nothing = try await DataSet.write(plan(folder, ["pictures": 450]))
+        #expect(nothing.kept == 450 && nothing.items == 0)
+        var other = plan(folder, ["pictures": 450])
+        other.seed = 1
+        await #expect(throws: SynthesisError.self) { try await DataSet.write(other) }
+    }
+
+    @Test func cancelledRunsStop() async throws {
+        let folder = Folder()
+        let plan = plan(folder, ["pictures": 100_000])
+        let work = Task { try await DataSet.write(plan) }
+        try await Task.sleep(for: .milliseconds(500))
+        work.cancel()
+        await #expect(throws: CancellationError.self) { try await work.value }
+        #expect(folder.bytes("train/pictures.jsonl") == nil)
+    }
+
+    /// What test items hold: media that can be read, accepted answers, seconds of facts, voices of the right split.
+    @Test func testItemsAreComplete() async throws {
+        let folder = Folder()
+        var test = plan(folder, [.test], [:])
+        test.heldOut = 2
+        // Recordings of hours are for another day.
+        let files = try test.files()[0].files
+        #expect(Set(files.map(\.name)).isSuperset(of: ["needle_5", "needle_30", "needle_120", "absent_picture", "spoken_answer"]))
+        test.only = Set(files.map(\.name).filter { !$0.hasPrefix("needle") })
+        _ = try await DataSet.write(test)
+        let heldOut = Set(Voice.all(.test).map(\.name))
+        for file in files where !file.name.hasPrefix("needle") {
+            for line in try folder.lines("test/\(file.name).jsonl") {
+                let answers = try #require(line["answers"] as? [String])
+                #expect((line["ability"] as? String)?.isEmpty == false && !answers.isEmpty)
+                let turns = try #require(line["conversations"] as? [[String: String]])
+                if file.name != "transcription" {
+                    #expect(answers.contains(try #require(turns.last?["value"]).dropLast().lowercased()))
+                }
+                let speech = (line["speech"] as? [String]) ?? (line["speech"] as? String).map { [$0] } ?? []
+                #expect(turns.map { ($0["value"] ?? "").components(separatedBy: "<speech>").count - 1 }.reduce(0, +) == speech.count)
+                for path in speech + [line["answer_speech"] as? String].compactMap({ $0 }) {
+                    let sound = try AudioReader.readAll(.file("\(folder.path)/test/\(path)"))
+                    #expect(sound.count > 4_000 && sound.contains { abs($0) > 0.01 } && !sound.contains { abs($0) >= 1 })
+                }
+                if let voice = line["voice"] as? String, !["picture_speech_seen", "spoken_answer"].contains(file.name) {
+                    #expect(voice.components(separatedBy: ", ").allSatisfy(heldOut.contains), "\(voice)")
+                }
+                if let video = line["video"] as? String {
+                    let info = try VideoReader(.file("\(folder.path)/test/\(video)")).info
+                    #expect((info.frameCount, info.width) == (16, 112) && abs(info.frameRate - 4) < 1e-6)
+                }
+                if let image = line["image"] as? String {
+                    #expect(try ImageReader.read(.file("\(folder.path)/test/\(image)")).width == 224)
+                }
+                if let seconds = line["fact_seconds"] as? [Double], let length = line["seconds"] as? Double {
+                    #expect(seconds.allSatisfy { (0..<length).contains($0) })
+                }
+            }
+        }
+    }
+
+    private static let digits = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("shared/data").path
+
+    @Test(.enabled(if: FileManager.default.fileExists(atPath: digits), "skipped: ../shared with recordings of digits is not beside the package"))
+    func digitsByPeople() async throws {
+        let folder = Folder()
+        var plan = plan(folder, Split.allCases, ["digits": 30])
+        plan.realSpeech = Self.digits
+        plan.only = ["digits"]
+        _ = try await DataSet.write(plan)
+        func voices(_ split: Split) throws -> Set<String> { Set(try folder.lines("\(split)/digits.jsonl").compactMap { $0["voice"] as? String }) }
+        #expect(try voices(.test).count == 1)
+        #expect(try voices(.train).isDisjoint(with: voices(.test)) && voices(.train).count >= 3)
+        plan.only = ["digit"]
+        await #expect(throws: SynthesisError.noSuchFile("digit")) { try await DataSet.write(plan) }
+        plan.realSpeech = folder.path + "/train"
+        await #expect(throws: SynthesisError.self) { try await DataSet.write(plan) }
+    }
+}

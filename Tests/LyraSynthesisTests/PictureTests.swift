@@ -1,0 +1,134 @@
+// Pictures show what the answers say: seen in pixels, not in the scene that drew them.
+import Foundation
+import LyraMedia
+import Testing
+
+@testable import LyraSynthesis
+
+struct PictureTests {
+    private func draw(_ scene: any Scene, _ seed: Int = 0) throws -> RGBImage {
+        var random = SeededRandom(1, "draw", seed)
+        let canvas = try Canvas()
+        scene.draw(canvas, &random)
+        return try canvas.image()
+    }
+
+    /// The named colour that a pixel is nearest to; nil for paper.
+    private func colour(_ image: RGBImage, _ x: Int, _ y: Int) -> Colour? {
+        let at = (y * image.width + x) * 3
+        let pixel = (0..<3).map { Double(image.pixels[at + $0]) / 255 }
+        func distance(_ c: (Double, Double, Double)) -> Double {
+            pow(pixel[0] - c.0, 2) + pow(pixel[1] - c.1, 2) + pow(pixel[2] - c.2, 2)
+        }
+        let nearest = Colour.allCases.min { distance($0.rgb) < distance($1.rgb) } ?? .red
+        let paper = Colour.papers.map(distance).min() ?? 9
+        return paper < distance(nearest.rgb) ? nil : nearest
+    }
+
+    private func counts(_ image: RGBImage, _ xs: Range<Int>, _ ys: Range<Int>) -> [Colour: Int] {
+        var counts: [Colour: Int] = [:]
+        for y in ys { for x in xs { if let colour = colour(image, x, y) { counts[colour, default: 0] += 1 } } }
+        return counts
+    }
+
+    /// Each of the nine places holds the colour that the scene says, or none; big shapes cover more than small ones.
+    @Test func shapesAreWhereTheyAreSaidToBe() throws {
+        var areas: [Bool: [Int]] = [:]
+        for index in 0..<40 {
+            var random = SeededRandom(6, index)
+            let scene = index % 2 == 0 ? ShapeScene(mixed: &random) : ShapeScene(counting: &random)
+            let image = try draw(scene, index)
+            #expect((image.width, image.height) == (224, 224))
+            for place in 0..<9 {
+                let x = place % 3 * 75, y = place / 3 * 75
+                let found = counts(image, x..<min(x + 74, 224), y..<min(y + 74, 224)).max { $0.value < $1.value }
+                let shape = scene.shapes.first { $0.place == place }
+                // A grey background is nearer to grey than any paper is to a light shade.
+                guard let shape else {
+                    #expect((found?.value ?? 0) < 60, "item \(index), place \(place)")
+                    continue
+                }
+                #expect(found?.key == shape.colour, "item \(index), place \(place): \(shape)")
+                if shape.kind == .square || shape.kind == .circle { areas[shape.isBig, default: []].append(found?.value ?? 0) }
+            }
+        }
+        #expect(try #require(areas[true]?.min()) > 2 * (try #require(areas[false]?.max())))
+    }
+
+    @Test func theFrontShapeCoversTheOther() throws {
+        for index in 0..<20 {
+            var random = SeededRandom(7, index)
+            let scene = OverlapScene(&random)
+            let found = counts(try draw(scene, index), 60..<164, 60..<164)
+            #expect(found[scene.front.colour, default: 0] > 500 && found[scene.back.colour, default: 0] > 300)
+            #expect(Question.accepts(scene, "front", index))
+        }
+    }
+
+    @Test func barsAreAsHighAsTheyAreSaidToBe() throws {
+        for index in 0..<20 {
+            var random = SeededRandom(8, index)
+            let chart = BarChart(&random)
+            let image = try draw(chart, index)
+            let left = chart.showsValues ? 14.0 : 32.0, slot = (218 - left) / Double(chart.bars.count)
+            for (number, bar) in chart.bars.enumerated() {
+                let x = Int(left + slot * (Double(number) + 0.5) - slot * 0.2)
+                let height = (20..<190).count { colour(image, x, $0) == bar.colour }
+                #expect(abs(Double(height) / 17 - Double(bar.value)) < 0.4, "chart \(index), \(bar): \(height)")
+            }
+        }
+    }
+
+    /// The same numbers draw the same picture, other numbers another.
+    @Test func drawingIsDeterministic() throws {
+        for kind in SceneKind.allCases {
+            var a = SeededRandom(9, "\(kind)"), b = SeededRandom(9, "\(kind)")
+            let scene = kind.scene(.train, &a), same = kind.scene(.train, &b)
+            #expect(scene.content == same.content)
+            #expect(try draw(scene) == draw(same))
+            #expect(try draw(scene, 1) != draw(scene, 2))
+        }
+    }
+
+    @Test func videosShowTheirEvent() throws {
+        var moved = 0
+        for index in 0..<30 {
+            var random = SeededRandom(10, index)
+            let scene = VideoScene.random(.train, &random)
+            let frames = try scene.frames(&random).map { try $0.image() }
+            #expect(frames.count == 16 && frames[0].width == 112)
+            /// Pixels of the shape's first colour, and their middle.
+            func blob(_ image: RGBImage) -> (count: Int, x: Double, y: Double) {
+                var count = 0, sx = 0, sy = 0
+                for y in 0..<112 { for x in 0..<112 where colour(image, x, y) == scene.shape.colour { (count, sx, sy) = (count + 1, sx + x, sy + y) } }
+                return (count, Double(sx) / Double(max(1, count)), Double(sy) / Double(max(1, count)))
+            }
+            let (first, last) = (blob(frames[0]), blob(frames[15]))
+            switch scene.event {
+            case .moves(let direction):
+                moved += 1
+                #expect(abs(last.x - first.x - direction.step.x * 80) < 5, "\(scene.content)")
+                #expect(abs(last.y - first.y - direction.step.y * 80) < 5, "\(scene.content)")
+            case .turns: #expect(first.count > 60 && last.count * 2 < first.count, "\(scene.content)")
+            case .appears: #expect(first.count < 20 && last.count > 60, "\(scene.content)")
+            case .disappears: #expect(first.count > 60 && last.count < 20, "\(scene.content)")
+            case .grows: #expect(last.count > 2 * first.count, "\(scene.content)")
+            case .shrinks: #expect(first.count > 2 * last.count, "\(scene.content)")
+            }
+        }
+        #expect(moved > 5)
+    }
+}
+
+extension Question {
+    /// Whether a scene's questions of a kind name the front or the back shape, as they ask.
+    fileprivate static func accepts(_ scene: OverlapScene, _ kind: String, _ seed: Int) -> Bool {
+        var random = SeededRandom(11, seed)
+        return (0..<20).allSatisfy { _ in
+            let question = scene.question(.train, &random)
+            guard question.kind == kind, !question.text.contains(" of ") else { return true }
+            let shape = question.text.contains("behind") ? scene.back : scene.front
+            return question.answer == "The \(shape.kind)."
+        }
+    }
+}

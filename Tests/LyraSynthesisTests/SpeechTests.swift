@@ -1,0 +1,88 @@
+// Speech by the synthesisers, where they are installed.
+import Foundation
+import LyraMedia
+import Testing
+
+@testable import LyraSynthesis
+
+/// Whether espeak-ng, flite and festival are there.
+let hasEngines = (try? SpeechSynthesiser.requireEngines()) != nil
+let noEngines: Comment = "skipped: espeak-ng, flite, festival or its voices are not installed"
+
+@Suite(.enabled(if: hasEngines, noEngines)) struct SpeechTests {
+    private func level(_ samples: some Collection<Float>) -> Double {
+        10 * log10(samples.reduce(0) { $0 + Double($1 * $1) } / Double(samples.count))
+    }
+
+    /// Every voice speaks: for as long as speech takes, not clipped, at its level, with the silence asked for.
+    @Test func allVoicesSpeak() throws {
+        // All of flite's and festival's, and each variant of espeak-ng in one accent.
+        let voices = Split.allCases.flatMap { split in
+            Voice.all(split).enumerated().filter { $1.engine != .espeak || $0 % Voice.accents.count == ($0 / 8) % 8 }.map(\.element)
+        }
+        #expect(voices.count > 60)
+        let text = "How many red circles are there?"
+        let sounds = try SpeechSynthesiser().speak(voices.map { SpokenText(text, $0) })
+        for (voice, sound) in zip(voices, sounds) {
+            let seconds = Double(sound.count) / 16_000 - 0.2
+            #expect((1.2...4).contains(seconds), "\(voice.name) takes \(seconds) s")
+            #expect(sound.prefix(1_500).allSatisfy { $0 == 0 } && sound.suffix(1_500).allSatisfy { $0 == 0 })
+            #expect(sound.allSatisfy { abs($0) <= 0.9701 })
+            let speech = level(sound.dropFirst(1_600).dropLast(1_600))
+            // Peaks may keep a voice below its level.
+            #expect((-30 ... -22.9).contains(speech), "\(voice.name) has \(speech) dB")
+        }
+        // They are different voices.
+        #expect(Set(sounds.map { $0.dropFirst(8_000).prefix(4_000).map(\.bitPattern) }).count == voices.count)
+    }
+
+    /// espeak-ng takes a variant that it does not know for none at all, without a word.
+    @Test func variantsExist() throws {
+        let listing = Process()
+        listing.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        listing.arguments = ["espeak-ng", "--voices=variant"]
+        let pipe = Pipe()
+        listing.standardOutput = pipe
+        try listing.run()
+        let text = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        for variant in Voice.variants.values.joined() { #expect(text.contains("!v/\(variant) "), "\(variant)") }
+    }
+
+    @Test func speedAndPitchAreHeard() throws {
+        for voice in [Voice(engine: .espeak, speaker: "en-us+m3", split: .train), .answering, Voice(engine: .festival, speaker: "kal_diphone", split: .train)] {
+            var slow = SpokenText("The garden near the river is quiet in the morning.", voice), fast = slow
+            (slow.speed, fast.speed) = (0.85, 1.2)
+            let lengths = try SpeechSynthesiser().speak([slow, fast]).map { Double($0.count) - 3_200 }
+            #expect((1.2...1.6).contains(lengths[0] / lengths[1]), "\(voice.name): \(lengths)")
+        }
+    }
+
+    @Test func whatCannotBeSaidIsAnError() throws {
+        let synthesiser = try SpeechSynthesiser()
+        #expect(throws: SpeechSynthesisError.self) { try synthesiser.speak([SpokenText(" ", .answering)]) }
+        #expect(throws: SpeechSynthesisError.self) { try Command.run("no-such-program", []) }
+        #expect(throws: SpeechSynthesisError.self) { try Command.run("false", []) }
+    }
+
+    /// Facts are where they are said to be: there is speech from that moment on, and silence before.
+    @Test func recordingsStateTheirFacts() throws {
+        var random = SeededRandom(1, "recording")
+        let facts = Recording.facts(3, .train, &random)
+        let recording = Recording(
+            seconds: 40, isDiary: false, events: zip([5.0, 20, 39], facts).map { ($0, .fact($1)) }, topics: ["sport", "music"],
+            voices: Recording.voices(2, .train, &random), random: random)
+        var sound: [Float] = []
+        let result = try recording.speak(SpeechSynthesiser()) { sound += $0 }
+        #expect(abs(result.seconds - Double(sound.count) / 16_000) < 1e-6)
+        #expect((40...60).contains(result.seconds))
+        #expect(result.starts.count == 3)
+        for (start, (planned, fact)) in zip(result.starts, zip([5.0, 20, 39], facts)) {
+            #expect(start >= planned && start < planned + 25)
+            let at = Int(start * 16_000)
+            #expect(level(sound[at..<(at + 4_000)]) > -45)
+            #expect(sound[(at - 1_600)..<(at - 10)].allSatisfy { $0 == 0 })
+            #expect(result.transcript.contains(fact.statement))
+        }
+        #expect(Set(facts.map(\.subject)).count == 3)
+    }
+}
