@@ -16,12 +16,9 @@ let package = Package(
         .library(name: "LyraText", targets: ["LyraText"]),
         .library(name: "LyraModel", targets: ["LyraModel"]),
         .library(name: "LyraTraining", targets: ["LyraTraining"]),
-<<<<<<< HEAD
         .library(name: "LyraServer", targets: ["LyraServer"]),
-=======
         .library(name: "LyraEvaluation", targets: ["LyraEvaluation"]),
         .library(name: "LyraSynthesis", targets: ["LyraSynthesis"]),
->>>>>>> main
         .library(name: "MLX", targets: ["MLX"]),
         .executable(name: "lyra", targets: ["LyraCommand"]),
     ],
@@ -52,7 +49,6 @@ let package = Package(
         .target(name: "LyraSynthesis", dependencies: ["CCairo", "LyraMedia", "LyraText"], swiftSettings: strict),
         .target(
             name: "LyraTraining", dependencies: ["Lyra", "LyraModel", "LyraMedia", "LyraText", "MLX"], swiftSettings: strict),
-<<<<<<< HEAD
         .target(
             name: "LyraServer",
             dependencies: [
@@ -77,17 +73,11 @@ let package = Package(
                 .embedInCode("Page/recorder.js"),
             ],
             swiftSettings: strict),
-        .executableTarget(
-            name: "LyraCommand",
-            dependencies: [
-                "Lyra", "LyraServer", "LyraTraining", "LyraModel", "LyraMedia", "LyraText", "MLX",
-=======
         .target(name: "LyraEvaluation", dependencies: ["Lyra", "LyraModel", "LyraMedia"], swiftSettings: strict),
         .executableTarget(
             name: "LyraCommand",
             dependencies: [
-                "Lyra", "LyraTraining", "LyraEvaluation", "LyraSynthesis", "LyraModel", "LyraMedia", "LyraText", "MLX",
->>>>>>> main
+                "Lyra", "LyraServer", "LyraTraining", "LyraEvaluation", "LyraSynthesis", "LyraModel", "LyraMedia", "LyraText", "MLX",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -101,7 +91,6 @@ let package = Package(
             name: "LyraTrainingTests",
             dependencies: ["LyraTraining", "Lyra", "LyraModel", "LyraMedia", "LyraText", "MLX"], swiftSettings: strict),
         .testTarget(
-<<<<<<< HEAD
             name: "LyraServerTests",
             dependencies: [
                 "LyraServer", "Lyra", "LyraMedia", "LyraModel",
@@ -112,11 +101,10 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             swiftSettings: strict),
-=======
+        .testTarget(
             name: "LyraEvaluationTests", dependencies: ["LyraEvaluation", "Lyra", "LyraModel", "LyraMedia"], swiftSettings: strict),
         .testTarget(
             name: "LyraSynthesisTests", dependencies: ["LyraSynthesis", "LyraMedia", "LyraText"], swiftSettings: strict),
->>>>>>> main
         .testTarget(name: "LyraTests", dependencies: ["Lyra"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6],

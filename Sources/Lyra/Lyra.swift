@@ -51,9 +51,7 @@ public actor Lyra {
     public nonisolated let precision: Precision
     public nonisolated let location: ModelLocation
     var conversations: [UUID: ConversationState] = [:]
-<<<<<<< HEAD
     var recordings: [UUID: RecordingState] = [:]
-=======
     /// Contexts of conversations that have ended.
     var contexts: KeptContexts
     /// Encoded speech on disk.
@@ -63,7 +61,6 @@ public actor Lyra {
     var waiting: [WaitingRun] = []
     /// Most conversations that went through the model in one pass.
     var largestPass = 0
->>>>>>> main
 
     /// Loads the checkpoint at `path`: a folder with `config.json`, or a release's root with one model in it.
     public static func open(_ path: String, options: LyraOptions = LyraOptions()) async throws -> Lyra {

@@ -97,37 +97,21 @@ final class MediaEncoder {
 
     // MARK: Sound
 
-<<<<<<< HEAD
-    func speech(_ source: MediaSource, adapter: (Int) -> Adapter?) throws -> EncodedPart {
-        let reader = try timed(.media) { try MediaPreparation.sound(source, isCompatible: isCompatible) }
-        return try speech(
-            name: source.description, duration: reader.estimatedDuration, adapter: adapter,
-            read: { try reader.read(maximumCount: $0) })
-    }
-
-    func speech(_ samples: [Float], adapter: (Int) -> Adapter?) throws -> EncodedPart {
-        var rest = samples[...]
-        return try speech(name: "the sound", duration: Double(samples.count) / Double(LogMel.sampleRate), adapter: adapter) {
-            let piece = rest.prefix($0)
-            rest = rest.dropFirst(piece.count)
-            return Array(piece)
-        }
-    }
-
     /// A recording whose windows are encoded already.
     func speech(_ recording: RecordingState, adapter: (Int) -> Adapter?) throws -> EncodedPart {
-        let frames = recording.frames
-        guard let first = frames.first else { throw MediaUseError.noSound("the recording") }
-        let choice = adapter(min(frames.count, 2))
-        let tokens = timed(.speechEncoder) { frames.map { model.project($0, adapter: choice) } }
+        let windows = recording.all
+        guard let first = windows.first else { throw MediaUseError.noSound("the recording") }
+        var facts = MediumFacts(digest: "")
+        facts.windows = windows.map(\.digest)
+        facts.seconds = recording.duration
+        facts.projector = adapter(windows.count)
+        facts.digest = Self.digest(ofWindows: facts.windows)
+        let tokens = timed(.speechEncoder) { windows.map { model.project($0.frames, adapter: facts.projector) } }
         return EncodedPart(
-            medium: .speech(tokens: tokens.count == 1 ? tokens[0] : concatenated(tokens, axis: 0)),
-            frames: frames.count == 1 ? SpeechFrames(frames: first, projector: choice) : nil, windows: frames.count,
-            seconds: recording.duration)
+            medium: .speech(tokens: tokens.count == 1 ? tokens[0] : concatenated(tokens, axis: 0)), facts: facts,
+            frames: windows.count == 1 ? SpeechFrames(frames: first.frames, projector: facts.projector) : nil)
     }
 
-=======
->>>>>>> main
     /// `adapter` tells which adapter, and so which projector, goes with a number of windows (1, or 2 for more).
     func speech(_ source: MediaSource, adapter: (Int) -> Adapter?, on lyra: isolated Lyra) async throws -> EncodedPart {
         var duration: Double?
@@ -176,9 +160,7 @@ final class MediaEncoder {
         eval(all)
         trace?.append("speech_tokens", all)
         facts.projector = adapter(facts.windows.count)
-        var digest = SHA256()
-        for window in facts.windows { digest.update(window) }
-        facts.digest = digest.hex()
+        facts.digest = Self.digest(ofWindows: facts.windows)
         return EncodedPart(
             medium: .speech(tokens: all), facts: facts,
             frames: single.map { SpeechFrames(frames: $0, projector: facts.projector) }, knownWindows: knownWindows)
@@ -195,7 +177,13 @@ final class MediaEncoder {
         return (frames, false)
     }
 
-    private static func digest(_ samples: [Float]) -> String {
+    private static func digest(ofWindows windows: [String]) -> String {
+        var digest = SHA256()
+        for window in windows { digest.update(window) }
+        return digest.hex()
+    }
+
+    static func digest(_ samples: [Float]) -> String {
         var digest = SHA256()
         digest.update(samples)
         return digest.hex()

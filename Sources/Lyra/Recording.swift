@@ -4,7 +4,7 @@ import LyraModel
 import MLX
 import Synchronization
 
-/// Sound that arrives piece by piece: each full window of 30 s is encoded as soon as it is there. Becomes a part of a turn with
+/// Sound that arrives piece by piece: each full window (30 s, or what the encoder hears) is encoded as soon as it is there. Becomes a part of a turn with
 /// ``Part/recording(_:)``, of several turns if need be; its encoding lives with the model until the last reference goes.
 public final class Recording: Sendable {
     public let lyra: Lyra
@@ -44,7 +44,7 @@ extension Lyra {
         state.ahead = nil
         let length = model.logMel.windowSamples
         while state.pending.count >= length {
-            state.windows.append(try model.encodeWindow(model.logMel(Array(state.pending[..<length]))))
+            state.windows.append(try encodedWindow(Array(state.pending[..<length])))
             state.pending.removeFirst(length)
             state.seconds += Double(length) / Double(LogMel.sampleRate)
         }
@@ -52,34 +52,32 @@ extension Lyra {
 
     func encodeRest(of id: UUID) throws {
         guard var state = recordings[id], state.ahead == nil, !state.pending.isEmpty else { return }
-        state.ahead = try model.encodeWindow(model.logMel(state.pending))
+        state.ahead = try encodedWindow(state.pending)
         recordings[id] = state
     }
 
-    func forget(_ id: UUID) { recordings[id] = nil }
-
-    /// The recordings of a turn, encoded to their ends.
-    func encoded(_ parts: [Part]) throws -> [UUID: RecordingState] {
-        var states: [UUID: RecordingState] = [:]
-        for case .recording(let recording) in parts {
-            try encodeRest(of: recording.id)
-            states[recording.id] = recordings[recording.id]
-        }
-        return states
+    private func encodedWindow(_ samples: [Float]) throws -> RecordingState.Window {
+        .init(frames: try model.encodeWindow(model.logMel(samples)), digest: MediaEncoder.digest(samples))
     }
+
+    func forget(_ id: UUID) { recordings[id] = nil }
 }
 
 /// What the model keeps of a recording.
 struct RecordingState {
-    /// Encoder frames of full windows, each [1, frames, width].
-    var windows: [MLXArray] = []
+    /// Encoder frames of a window, [1, frames, width], and the name of its sound.
+    struct Window {
+        var frames: MLXArray
+        var digest: String
+    }
+    var windows: [Window] = []
     /// Samples of the window that is not full yet.
     var pending: [Float] = []
-    /// Frames of `pending`, if they have been encoded already.
-    var ahead: MLXArray?
+    /// `pending` as a window, if it has been encoded already.
+    var ahead: Window?
     /// Length of the full windows.
     var seconds = 0.0
 
-    var frames: [MLXArray] { windows + (ahead.map { [$0] } ?? []) }
+    var all: [Window] { windows + (ahead.map { [$0] } ?? []) }
     var duration: Double { seconds + Double(pending.count) / Double(LogMel.sampleRate) }
 }

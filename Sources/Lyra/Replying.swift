@@ -13,51 +13,21 @@ extension Lyra {
             _ = try model.speechGenerator()
             _ = try model.vocoder()
         }
-<<<<<<< HEAD
-        let recordings = try encoded(parts)
-        conversations[conversation.id] = nil  // one owner, so that caches are written in place
-        let before = state.savePoint
-        var turn = TurnRun(lyra: self, options: options, recordings: recordings, send: send)
-        do {
-            try turn.prepare(parts, system: conversation.system, &state)
-            while try turn.step(&state) {
-                // Other conversations, and closing this one, get their turn between tokens.
-                state.isBusy = true
-                conversations[conversation.id] = ConversationState(busyFrom: model.decoder.newState())
-                await Task.yield()
-                state.isBusy = false
-            }
-=======
         try await change(conversation) { (state: inout ConversationState, lyra: isolated Lyra) in
             var turn = TurnRun(lyra: lyra, options: options, send: send)
             try await turn.prepare(parts, system: conversation.system, &state, on: lyra)
             // Other conversations, and closing this one, get their turn between tokens.
             while try await turn.step(&state, on: lyra) { await Task.yield() }
->>>>>>> main
             try turn.finish(&state)
         }
     }
 
     /// Adds a finished exchange to a conversation.
-<<<<<<< HEAD
-    func add(_ conversation: Conversation, _ parts: [Part], answer: String, options: ReplyOptions) throws {
-        var state = conversations[conversation.id] ?? ConversationState(decoder: model.decoder.newState())
-        guard !state.isBusy else { throw MediaUseError.busy }
-        let recordings = try encoded(parts)
-        let before = state.savePoint
-        conversations[conversation.id] = nil
-        defer { conversations[conversation.id] = state }
-        do {
-            var turn = TurnRun(lyra: self, options: options, recordings: recordings) { _ in }
-            try turn.read(parts, system: conversation.system, &state)
-            state.ids += tokenizer.encode(answer, allowSpecial: false) + [try tokenizer.special("<|im_end|>")]
-=======
     func add(_ conversation: Conversation, _ parts: [Part], answer: String, options: ReplyOptions) async throws {
         try await change(conversation) { (state: inout ConversationState, lyra: isolated Lyra) in
             var turn = TurnRun(lyra: lyra, options: options) { _ in }
             try await turn.read(parts, system: conversation.system, &state, on: lyra)
             state.ids += lyra.tokenizer.encode(answer, allowSpecial: false) + [try lyra.tokenizer.special("<|im_end|>")]
->>>>>>> main
             state.transcript.append(ChatMessage(.assistant, answer))
             state.turns += 1
             (state.wasRebuilt, state.wasRechosen) = (false, false)

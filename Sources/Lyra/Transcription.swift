@@ -33,8 +33,8 @@ public struct Transcriber: Sendable {
     public let lyra: Lyra
     /// Hear everything in one request, through the long-speech adapter, instead.
     public var isWhole = false
-    /// Longest window.
-    public var windowSeconds = 30.0
+    /// Longest window; nil: as long as the speech encoder hears at a time.
+    public var windowSeconds: Double?
     /// Tokens at most of a window's text, or of the whole; nil: 444, or 4,096.
     public var maximumTokens: Int?
     public var sampling = SamplingOptions.greedy
@@ -53,7 +53,8 @@ public struct Transcriber: Sendable {
 
     private func windows(_ source: MediaSource, event: (TranscriptEvent) throws -> Void) async throws {
         let reader = try AudioReader(source, channels: lyra.options.isCompatible ? .first : .mix)
-        let rate = LogMel.sampleRate, length = Int(windowSeconds * Double(rate))
+        let rate = LogMel.sampleRate, longest = await lyra.withNetworks { $0.logMel.windowSamples }
+        let length = min(longest, windowSeconds.map { Int($0 * Double(rate)) } ?? longest)
         var buffer: [Float] = [], done = 0, isFirst = true, isAtEnd = false
         while true {
             // One sample more than a window tells whether the recording ends with it.

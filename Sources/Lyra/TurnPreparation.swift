@@ -60,15 +60,11 @@ extension TurnRun {
             case .text: continue
             case .image(let source): encoded.append(try encoder.image(source))
             case .video(let source): encoded.append(try encoder.video(source, maximumFrames: options.maximumFrames))
-<<<<<<< HEAD
-            case .speech(let source): encoded.append(try encoder.speech(source, adapter: choice))
-            case .samples(let samples): encoded.append(try encoder.speech(samples, adapter: choice))
-            case .recording(let recording):
-                encoded.append(try encoder.speech(recordings[recording.id] ?? RecordingState(), adapter: choice))
-=======
             case .speech(let source): encoded.append(try await encoder.speech(source, adapter: choice, on: lyra))
             case .samples(let samples): encoded.append(try await encoder.speech(samples, adapter: choice, on: lyra))
->>>>>>> main
+            case .recording(let recording):
+                try lyra.encodeRest(of: recording.id)
+                encoded.append(try encoder.speech(lyra.recordings[recording.id] ?? RecordingState(), adapter: choice))
             }
         }
         for part in encoded {

@@ -1,6 +1,5 @@
 // The state of one reply in the making, token by token.
 import Foundation
-import Foundation
 import LyraModel
 import LyraText
 import MLX
@@ -27,24 +26,14 @@ struct TurnRun {
     var guesses: Guesses?
     var reason: Reply.FinishReason?
     var voice: Voice?
-<<<<<<< HEAD
-    /// Length of each recording of this turn.
-    var speechSeconds: [Double] = []
-    let recordings: [UUID: RecordingState]
-=======
->>>>>>> main
 
-    init(
-        lyra: isolated Lyra, options: ReplyOptions, recordings: [UUID: RecordingState],
-        send: @escaping @Sendable (ReplyEvent) -> Void
-    ) {
+    init(lyra: isolated Lyra, options: ReplyOptions, send: @escaping @Sendable (ReplyEvent) -> Void) {
         self.lyra = lyra
         self.options = options
         self.send = send
         model = lyra.model
         start = clock.now
         sampler = Sampler(options.sampling)
-        self.recordings = recordings
         stop = StopText(options.stop)
         text = StreamingDecoder(lyra.tokenizer, skipSpecialTokens: true)
     }
@@ -89,11 +78,6 @@ struct TurnRun {
         return true
     }
 
-<<<<<<< HEAD
-    private mutating func emit(_ delta: String) { show(stop.pass(delta)) }
-
-    private mutating func show(_ delta: String) {
-=======
     /// Brings the token's state and logits: from a guess that has come true, or from the model.
     private mutating func advance(_ token: Int32, _ state: inout ConversationState, on lyra: isolated Lyra) async {
         if let known = guesses?.take(token) {
@@ -122,8 +106,9 @@ struct TurnRun {
         if wrong > 0 { state.decoder.forget(wrong) }
     }
 
-    private mutating func emit(_ delta: String) {
->>>>>>> main
+    private mutating func emit(_ delta: String) { show(stop.pass(delta)) }
+
+    private mutating func show(_ delta: String) {
         guard !delta.isEmpty else { return }
         if timings.firstText == nil { timings.firstText = (clock.now - start) / .seconds(1) }
         answer += delta

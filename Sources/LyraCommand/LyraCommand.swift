@@ -32,11 +32,8 @@ struct LyraCommand: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             AskCommand.self, ChatCommand.self, TranscribeCommand.self, InspectCommand.self, NewCommand.self, BenchCommand.self,
-<<<<<<< HEAD
-            TrainCommand.self, DataCommand.self, MergeCommand.self, ServeCommand.self,
-=======
             TrainCommand.self, DataCommand.self, MergeCommand.self, QuantizeCommand.self, CompareCommand.self, EvalCommand.self,
->>>>>>> main
+            ServeCommand.self,
         ])
 
     static func main() async {

@@ -63,12 +63,8 @@ struct TranscribeCommand: AsyncParsableCommand {
         let longest = try model.resolve(needs: .hearing).location.speech.map { try WhisperConfiguration.load($0 + "/config.json") }?.windowSeconds ?? 30
         if let window, window > longest { throw UsageError("--window is \(window); the speech encoder hears \(longest) seconds at a time") }
         let (lyra, _) = try await model.open()
-<<<<<<< HEAD
         var transcriber = Transcriber(lyra: lyra)
-        (transcriber.isWhole, transcriber.windowSeconds, transcriber.maximumTokens) = (whole, window, maxTokens)
-=======
-        let transcriber = Transcriber(lyra: lyra, isWhole: whole, windowSeconds: window ?? longest, maximumTokens: maxTokens)
->>>>>>> main
+        (transcriber.isWhole, transcriber.windowSeconds, transcriber.maximumTokens) = (whole, window ?? longest, maxTokens)
         for (file, target) in zip(files, targets) {
             let sink = TranscriptSink(
                 format: format, showsTimes: timestamps, target: target, title: files.count > 1 ? file : nil)
