@@ -5,9 +5,9 @@ import Testing
 
 struct AnimationWriterTests {
     private func frame(_ index: Int, width: Int = 40, height: Int = 30) throws -> RGBImage {
-        try RGBImage(
-            width: width, height: height,
-            pixels: (0..<(width * height)).flatMap { [UInt8($0 % 251), UInt8(index * 20), UInt8(($0 * 7 + index) % 256)] })
+        var pixels: [UInt8] = []
+        for i in 0..<(width * height) { pixels += [UInt8(i % 251), UInt8(index * 20), UInt8((i * 7 + index) % 256)] }
+        return try RGBImage(width: width, height: height, pixels: pixels)
     }
 
     @Test func readsBackExactly() throws {

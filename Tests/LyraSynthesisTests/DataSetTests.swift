@@ -18,7 +18,7 @@ import Testing
         func bytes(_ name: String) -> Data? { FileManager.default.contents(atPath: "\(path)/\(name)") }
     }
 
-    private func plan(_ folder: Folder, _ splits: [Split] = [.train], _ counts: [String: Int]) -> SynthesisPlan {
+    private func plan(_ folder: Folder, _ counts: [String: Int], splits: [Split] = [.train]) -> SynthesisPlan {
         var plan = SynthesisPlan(folder: folder.path, splits: splits)
         for file in SynthesisPlan.files { plan.counts[file.name] = counts[file.name] ?? 0 }
         plan.heldOut = 4
@@ -72,7 +72,7 @@ import Testing
     /// What test items hold: media that can be read, accepted answers, seconds of facts, voices of the right split.
     @Test func testItemsAreComplete() async throws {
         let folder = Folder()
-        var test = plan(folder, [.test], [:])
+        var test = plan(folder, [:], splits: [.test])
         test.heldOut = 2
         // Recordings of hours are for another day.
         let files = try test.files()[0].files
@@ -117,7 +117,7 @@ import Testing
     @Test(.enabled(if: FileManager.default.fileExists(atPath: digits), "skipped: ../shared with recordings of digits is not beside the package"))
     func digitsByPeople() async throws {
         let folder = Folder()
-        var plan = plan(folder, Split.allCases, ["digits": 30])
+        var plan = plan(folder, ["digits": 30], splits: Split.allCases)
         plan.realSpeech = Self.digits
         plan.only = ["digits"]
         _ = try await DataSet.write(plan)

@@ -84,7 +84,7 @@ struct QuestionTests {
             }
             #expect(question.answer.hasSuffix(".") && !question.answer.hasSuffix(".."))
             #expect(question.accepted.contains(question.answer.dropLast().lowercased()))
-            #expect(!question.spokenAnswer.contains(where: \.isNumber))
+            #expect(!question.spokenAnswer.contains { $0.isNumber })
             #expect(question.text.hasSuffix("?") || question.text.hasSuffix("."), "\(question.text)")
         }
         let yes = answers["Yes.", default: 0], no = answers["No.", default: 0]

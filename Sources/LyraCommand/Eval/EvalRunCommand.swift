@@ -23,6 +23,7 @@ struct EvalRunCommand: AsyncParsableCommand {
               lyra eval mmvet-speech --model M --data D \\
                    --judge http://localhost:8000/v1 --judge-model judge
               lyra eval mme --model M --data D --limit 100 --out /tmp/mme
+              lyra eval mme --model M --data D --out /tmp/mme --shard 2/8
             """)
 
     @Argument(help: "Which benchmark: \(Benchmarks.all.map(\.name).joined(separator: ", ")).")
@@ -42,6 +43,9 @@ struct EvalRunCommand: AsyncParsableCommand {
     @Flag(help: "Go on with the run in the output folder.")
     var resume = false
 
+    @Option(help: ArgumentHelp("Do a part, so that several processes share a run: 1/8 to 8/8. The last to end has the whole result.", valueName: "k/n"))
+    var shard: ShardArgument?
+
     @OptionGroup(title: "Replies") var reply: EvalReplyOptions
 
     @OptionGroup(title: "Judge") var judge: JudgeOptions
@@ -57,13 +61,24 @@ struct EvalRunCommand: AsyncParsableCommand {
         let prepared = try plan.prepare(info, folder, options.values(for: info, strict: true))
         let (lyra, _) = try await model.open()
         let target = out ?? "output/eval/\(info.name)-\((lyra.location.model as NSString).lastPathComponent)"
-        let summary = try await plan.run(prepared, lyra, into: target, resume: resume)
+        let summary = try await plan.run(prepared, lyra, into: target, resume: resume, shard: shard?.shard)
         let run = try ReportRun(target)
         try EvalOutput.write(HTMLReport([run]).html(), to: "\(target)/\(RunFolder.reportName)")
         try Terminal.shared.write(EvalOutput.table([run]))
         Terminal.shared.say("\(target)/\(RunFolder.reportName)")
         try Terminal.shared.write(try JSONText.encode(summary) + "\n")
         if summary.failed == summary.items { throw NothingScored(items: summary.items, first: summary.failures.first?.error ?? "") }
+    }
+}
+
+/// "2/8"
+struct ShardArgument: ExpressibleByArgument {
+    let shard: Shard
+
+    init?(argument: String) {
+        let parts = argument.split(separator: "/").map { Int($0) }
+        guard parts.count == 2, let number = parts[0], let count = parts[1], let shard = Shard(number: number, of: count) else { return nil }
+        self.shard = shard
     }
 }
 
@@ -215,14 +230,14 @@ struct EvalPlan {
         return PreparedBenchmark(info: info, folder: folder, options: options, benchmark: benchmark, items: items)
     }
 
-    func run(_ prepared: PreparedBenchmark, _ lyra: Lyra, into target: String, resume: Bool) async throws -> RunSummary {
+    func run(_ prepared: PreparedBenchmark, _ lyra: Lyra, into target: String, resume: Bool, shard: Shard? = nil) async throws -> RunSummary {
         let settings = RunSettings(
             benchmark: prepared.info.name, model: lyra.location.model, modelFingerprint: fingerprint, data: prepared.folder,
             precision: lyra.precision.rawValue, adapter: reply.adapter.rawValue, isCompatible: lyra.options.isCompatible,
             extractor: replyOptions.extractor.map { "gap \($0.gap), keep \($0.keepRate)" }, limit: limit, maximumTokens: reply.maxTokens,
             maximumFrames: reply.maxFrames, speaks: reply.speak, options: prepared.options)
         // In a folder of several runs, those that are not there yet are begun.
-        let folder = try RunFolder(target, settings, resume: resume)
+        let folder = try RunFolder(target, settings, resume: resume, shard: shard)
         let run = EvaluationRun(
             prepared.benchmark, items: prepared.items,
             responder: LyraResponder(lyra, options: replyOptions, maximumTokens: reply.maxTokens), folder: folder,

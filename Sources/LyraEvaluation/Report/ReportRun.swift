@@ -14,7 +14,7 @@ public struct ReportRun: Sendable {
         self.path = path
         settings = try RunFolder.settings(of: path)
         info = try Benchmarks.named(settings.benchmark)
-        records = try RunFolder.items(of: path)
+        records = RunFolder.items(of: path)
         guard !records.isEmpty else { throw EvaluationError.noItems(path) }
         var summary = try RunSummary(settings, records, total: nil)
         if let data = FileManager.default.contents(atPath: "\(path)/\(RunFolder.summaryName)"),

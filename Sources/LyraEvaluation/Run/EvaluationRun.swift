@@ -62,7 +62,7 @@ public struct EvaluationRun {
             done: folder.records.count, total: items.count, resumed: folder.records.count,
             failed: folder.records.values.count { $0.error != nil })
         onProgress(progress)
-        for (index, item) in items.enumerated() where folder.records[index] == nil {
+        for (index, item) in items.enumerated() where isMine(index) && folder.records[index] == nil {
             try Task.checkCancellation()
             let record = try await ask(item, index)
             try folder.append(record)
@@ -83,12 +83,14 @@ public struct EvaluationRun {
     /// Writes what is made of the items so far.
     @discardableResult
     public func finish() throws -> RunSummary {
-        let records = folder.records.values.sorted { $0.index < $1.index }
+        let records = RunFolder.items(of: folder.path)
         let summary = try RunSummary(folder.settings, records, total: items.count)
         for (name, data) in try benchmark.submissions(records) { try folder.write(data, to: name) }
         try folder.write(JSON.pretty(summary), to: RunFolder.summaryName)
         return summary
     }
+
+    private func isMine(_ index: Int) -> Bool { folder.shard?.holds(index) ?? true }
 
     private func ask(_ item: EvaluationItem, _ index: Int) async throws -> ItemRecord {
         var record = ItemRecord(item, index: index)
@@ -147,7 +149,7 @@ public struct EvaluationRun {
     /// Has replies judged that only a judge can score, also those of an earlier run.
     private func judgeReplies(_ progress: inout RunProgress, _ onProgress: (RunProgress) -> Void) async throws {
         guard let judge else { return }
-        for (index, item) in items.enumerated() {
+        for (index, item) in items.enumerated() where isMine(index) {
             guard var record = folder.records[index], record.error == nil, record.score == nil, !record.truth.isEmpty else { continue }
             try Task.checkCancellation()
             do {

@@ -37,7 +37,8 @@ public struct EvidenceDigest: Codable, Sendable, Equatable {
             return Medium(kind: medium.kind.rawValue, tokens: pieces.count, left: left, profile: profile)
         }
         if let fact {
-            let stated = evidence.media.filter { $0.kind == .speech }.flatMap(\.pieces).filter {
+            // The recording comes first; a spoken question may follow.
+            let stated = (evidence.media.first { $0.kind == .speech }?.pieces ?? []).filter {
                 ($0.start ?? 0) < fact.upperBound && ($0.end ?? 0) > fact.lowerBound
             }
             if !stated.isEmpty { factKept = Double(stated.count(where: \.kept)) / Double(stated.count) }

@@ -52,22 +52,40 @@ public enum RunFolderError: Error, LocalizedError, Equatable {
     }
 }
 
+/// A part of a run that a process of its own does: every `count`-th item.
+public struct Shard: Sendable, Equatable {
+    /// From 1.
+    public var number: Int
+    public var count: Int
+
+    public init?(number: Int, of count: Int) {
+        guard (1...1_024).contains(count), (1...count).contains(number) else { return nil }
+        (self.number, self.count) = (number, count)
+    }
+
+    func holds(_ index: Int) -> Bool { index % count == number - 1 }
+}
+
 /// The folder of a run.
 public final class RunFolder {
     public let path: String
     public let settings: RunSettings
+    /// Of all processes, as far as they had come when this one began; kept up to date for its own.
     public private(set) var records: [Int: ItemRecord]
+    let shard: Shard?
+    private let itemsName: String
     private let handle: FileHandle
 
-    public static let itemsName = "items.jsonl", settingsName = "run.json", summaryName = "summary.json", reportName = "report.html"
+    public static let settingsName = "run.json", summaryName = "summary.json", reportName = "report.html"
 
-    /// Begins a run, or goes on with the one that is there.
-    public init(_ path: String, _ settings: RunSettings, resume: Bool) throws {
-        (self.path, self.settings) = (path, settings)
-        let settingsPath = "\(path)/\(Self.settingsName)", itemsPath = "\(path)/\(Self.itemsName)"
+    /// Begins a run, or goes on with the one that is there. A process that does a part begins that part.
+    public init(_ path: String, _ settings: RunSettings, resume: Bool, shard: Shard? = nil) throws {
+        (self.path, self.settings, self.shard) = (path, settings, shard)
+        itemsName = shard.map { "items-\($0.number)-of-\($0.count).jsonl" } ?? "items.jsonl"
+        let settingsPath = "\(path)/\(Self.settingsName)", itemsPath = "\(path)/\(itemsName)"
         if FileManager.default.fileExists(atPath: settingsPath) {
             let found = try Self.settings(of: path)
-            guard resume else { throw RunFolderError.exists(path) }
+            guard resume || (shard != nil && !Files.exists(itemsPath)) else { throw RunFolderError.exists(path) }
             if found != settings { throw RunFolderError.otherRun(path, difference: try Self.difference(found, settings)) }
         } else {
             do {
@@ -77,7 +95,8 @@ public final class RunFolder {
                 throw RunFolderError.unwritable(path, reason: error.localizedDescription)
             }
         }
-        records = try Self.repaired(itemsPath)
+        try Self.repair(itemsPath)
+        records = Self.allRecords(of: path)
         guard let handle = FileHandle(forWritingAtPath: itemsPath) else {
             throw RunFolderError.unwritable(itemsPath, reason: String(cString: strerror(errno)))
         }
@@ -91,7 +110,7 @@ public final class RunFolder {
             try handle.write(contentsOf: JSON.line(record))
             try handle.synchronize()
         } catch {
-            throw RunFolderError.unwritable("\(path)/\(Self.itemsName)", reason: error.localizedDescription)
+            throw RunFolderError.unwritable("\(path)/\(itemsName)", reason: error.localizedDescription)
         }
         records[record.index] = record
     }
@@ -114,28 +133,29 @@ public final class RunFolder {
         }
     }
 
-    /// The items of a run, in the benchmark's order.
-    public static func items(of path: String) throws -> [ItemRecord] {
-        let file = "\(path)/\(itemsName)"
-        guard let data = FileManager.default.contents(atPath: file) else { return [] }
-        return records(data, of: file).records.values.sorted { $0.index < $1.index }
+    /// The items of a run, of all its processes, in the benchmark's order.
+    public static func items(of path: String) -> [ItemRecord] { allRecords(of: path).values.sorted { $0.index < $1.index } }
+
+    private static func allRecords(of path: String) -> [Int: ItemRecord] {
+        let files = Files.names(in: path).filter { $0.hasPrefix("items") && $0.hasSuffix(".jsonl") }
+        return files.reduce(into: [:]) { all, name in
+            all.merge(records(FileManager.default.contents(atPath: "\(path)/\(name)") ?? Data()).records) { $1.score == nil ? $0 : $1 }
+        }
     }
 
-    /// Reads the items and cuts off what a process that was killed left of a last line.
-    private static func repaired(_ path: String) throws -> [Int: ItemRecord] {
-        let data = FileManager.default.contents(atPath: path) ?? Data()
-        let (records, length) = records(data, of: path)
-        if !FileManager.default.fileExists(atPath: path) || length < data.count {
-            do { try data.prefix(length).write(to: URL(fileURLWithPath: path), options: .atomic) } catch {
-                throw RunFolderError.unwritable(path, reason: error.localizedDescription)
-            }
+    /// Cuts off what a process that was killed left of a last line; makes the file if there is none.
+    private static func repair(_ path: String) throws {
+        let data = FileManager.default.contents(atPath: path)
+        let length = records(data ?? Data()).length
+        guard data == nil || length < data?.count ?? 0 else { return }
+        do { try (data ?? Data()).prefix(length).write(to: URL(fileURLWithPath: path), options: .atomic) } catch {
+            throw RunFolderError.unwritable(path, reason: error.localizedDescription)
         }
-        return records
     }
 
     /// Items by their place, the last line of each; and how many bytes of whole lines there are. A line in the middle that
     /// cannot be read is passed over, and its item is asked again.
-    private static func records(_ data: Data, of path: String) -> (records: [Int: ItemRecord], length: Int) {
+    private static func records(_ data: Data) -> (records: [Int: ItemRecord], length: Int) {
         var records: [Int: ItemRecord] = [:]
         let end = data.lastIndex(of: 0x0A).map { $0 + 1 } ?? data.startIndex
         for line in data[..<end].split(separator: 0x0A) {

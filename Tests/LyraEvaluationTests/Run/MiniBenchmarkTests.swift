@@ -23,7 +23,7 @@ import Testing
         let summary = try await run.run()
         let failures = summary.failures
         #expect(failures.isEmpty, "\(name): \(failures)")
-        return (summary, try RunFolder.items(of: folder))
+        return (summary, RunFolder.items(of: folder))
     }
 
     @Test func allBenchmarks() async throws {
