@@ -16,6 +16,7 @@ let package = Package(
         .library(name: "LyraText", targets: ["LyraText"]),
         .library(name: "LyraModel", targets: ["LyraModel"]),
         .library(name: "LyraTraining", targets: ["LyraTraining"]),
+        .library(name: "LyraServer", targets: ["LyraServer"]),
         .library(name: "LyraEvaluation", targets: ["LyraEvaluation"]),
         .library(name: "LyraSynthesis", targets: ["LyraSynthesis"]),
         .library(name: "MLX", targets: ["MLX"]),
@@ -24,6 +25,13 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.80.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.30.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.30.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.4.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.20.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.30.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.8.0"),
     ],
     targets: [
         .systemLibrary(name: "CMLXLibrary", pkgConfig: "lyra-mlx"),
@@ -41,11 +49,35 @@ let package = Package(
         .target(name: "LyraSynthesis", dependencies: ["CCairo", "LyraMedia", "LyraText"], swiftSettings: strict),
         .target(
             name: "LyraTraining", dependencies: ["Lyra", "LyraModel", "LyraMedia", "LyraText", "MLX"], swiftSettings: strict),
+        .target(
+            name: "LyraServer",
+            dependencies: [
+                "Lyra", "LyraMedia",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HummingbirdTLS", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "NIOWebSocket", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            resources: [
+                .embedInCode("Page/index.html"), .embedInCode("Page/page.css"), .embedInCode("Page/page.js"),
+                .embedInCode("Page/recorder.js"),
+            ],
+            swiftSettings: strict),
         .target(name: "LyraEvaluation", dependencies: ["Lyra", "LyraModel", "LyraMedia"], swiftSettings: strict),
         .executableTarget(
             name: "LyraCommand",
             dependencies: [
-                "Lyra", "LyraTraining", "LyraEvaluation", "LyraSynthesis", "LyraModel", "LyraMedia", "LyraText", "MLX",
+                "Lyra", "LyraServer", "LyraTraining", "LyraEvaluation", "LyraSynthesis", "LyraModel", "LyraMedia", "LyraText", "MLX",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -58,6 +90,17 @@ let package = Package(
         .testTarget(
             name: "LyraTrainingTests",
             dependencies: ["LyraTraining", "Lyra", "LyraModel", "LyraMedia", "LyraText", "MLX"], swiftSettings: strict),
+        .testTarget(
+            name: "LyraServerTests",
+            dependencies: [
+                "LyraServer", "Lyra", "LyraMedia", "LyraModel",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            swiftSettings: strict),
         .testTarget(
             name: "LyraEvaluationTests", dependencies: ["LyraEvaluation", "Lyra", "LyraModel", "LyraMedia"], swiftSettings: strict),
         .testTarget(

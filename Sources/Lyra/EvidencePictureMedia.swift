@@ -22,6 +22,7 @@ extension EvidencePicture {
                 .sound(
                     try Waveform(reading: source, channels: isCompatible ? .first : .mix), name: name(source, "sound"))
             case .samples(let samples): .sound(Waveform(samples), name: "sound")
+            case .recording: .sound(Waveform([]), name: "sound")  // its samples are not kept
             }
         }
     }

@@ -51,6 +51,7 @@ public actor Lyra {
     public nonisolated let precision: Precision
     public nonisolated let location: ModelLocation
     var conversations: [UUID: ConversationState] = [:]
+    var recordings: [UUID: RecordingState] = [:]
     /// Contexts of conversations that have ended.
     var contexts: KeptContexts
     /// Encoded speech on disk.

@@ -97,6 +97,21 @@ final class MediaEncoder {
 
     // MARK: Sound
 
+    /// A recording whose windows are encoded already.
+    func speech(_ recording: RecordingState, adapter: (Int) -> Adapter?) throws -> EncodedPart {
+        let windows = recording.all
+        guard let first = windows.first else { throw MediaUseError.noSound("the recording") }
+        var facts = MediumFacts(digest: "")
+        facts.windows = windows.map(\.digest)
+        facts.seconds = recording.duration
+        facts.projector = adapter(windows.count)
+        facts.digest = Self.digest(ofWindows: facts.windows)
+        let tokens = timed(.speechEncoder) { windows.map { model.project($0.frames, adapter: facts.projector) } }
+        return EncodedPart(
+            medium: .speech(tokens: tokens.count == 1 ? tokens[0] : concatenated(tokens, axis: 0)), facts: facts,
+            frames: windows.count == 1 ? SpeechFrames(frames: first.frames, projector: facts.projector) : nil)
+    }
+
     /// `adapter` tells which adapter, and so which projector, goes with a number of windows (1, or 2 for more).
     func speech(_ source: MediaSource, adapter: (Int) -> Adapter?, on lyra: isolated Lyra) async throws -> EncodedPart {
         var duration: Double?
@@ -145,9 +160,7 @@ final class MediaEncoder {
         eval(all)
         trace?.append("speech_tokens", all)
         facts.projector = adapter(facts.windows.count)
-        var digest = SHA256()
-        for window in facts.windows { digest.update(window) }
-        facts.digest = digest.hex()
+        facts.digest = Self.digest(ofWindows: facts.windows)
         return EncodedPart(
             medium: .speech(tokens: all), facts: facts,
             frames: single.map { SpeechFrames(frames: $0, projector: facts.projector) }, knownWindows: knownWindows)
@@ -164,7 +177,13 @@ final class MediaEncoder {
         return (frames, false)
     }
 
-    private static func digest(_ samples: [Float]) -> String {
+    private static func digest(ofWindows windows: [String]) -> String {
+        var digest = SHA256()
+        for window in windows { digest.update(window) }
+        return digest.hex()
+    }
+
+    static func digest(_ samples: [Float]) -> String {
         var digest = SHA256()
         digest.update(samples)
         return digest.hex()

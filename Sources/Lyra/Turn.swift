@@ -14,6 +14,8 @@ public enum Part: Sendable {
     case speech(MediaSource)
     /// Samples at 16 kHz, for programs that have sound in memory.
     case samples([Float])
+    /// Speech that was encoded while it came in.
+    case recording(Recording)
 }
 
 extension Part {
@@ -23,7 +25,7 @@ extension Part {
         case .text(let text): .text(text)
         case .image: .image
         case .video: .video
-        case .speech, .samples: .speech
+        case .speech, .samples, .recording: .speech
         }
     }
 
@@ -42,6 +44,8 @@ public struct ReplyOptions: Sendable {
     /// Tokens at most.
     public var maximumTokens: Int = 256
     public var sampling = SamplingOptions.greedy
+    /// Texts that end the reply; they are not part of it.
+    public var stop: [String] = []
     /// Whether the reply is spoken too.
     public var speaks = false
     /// Drops context tokens the instruction does not attend to; nil keeps all.
@@ -102,7 +106,7 @@ public enum Stage: String, Sendable, Codable, CaseIterable {
 /// A finished reply.
 public struct Reply: Sendable, Codable {
     public enum FinishReason: String, Sendable, Codable {
-        /// The model ended its answer.
+        /// The model ended its answer, or one of the stop texts came.
         case stop
         /// `maximumTokens` was reached.
         case length

@@ -62,6 +62,9 @@ extension TurnRun {
             case .video(let source): encoded.append(try encoder.video(source, maximumFrames: options.maximumFrames))
             case .speech(let source): encoded.append(try await encoder.speech(source, adapter: choice, on: lyra))
             case .samples(let samples): encoded.append(try await encoder.speech(samples, adapter: choice, on: lyra))
+            case .recording(let recording):
+                try lyra.encodeRest(of: recording.id)
+                encoded.append(try encoder.speech(lyra.recordings[recording.id] ?? RecordingState(), adapter: choice))
             }
         }
         for part in encoded {

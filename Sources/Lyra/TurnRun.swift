@@ -16,6 +16,7 @@ struct TurnRun {
     var usage = Usage()
     var sampler: Sampler
     var text: StreamingDecoder
+    var stop: StopText
     var answer = ""
     var generated: [Int32] = []
     var adapter: Adapter?
@@ -33,6 +34,7 @@ struct TurnRun {
         model = lyra.model
         start = clock.now
         sampler = Sampler(options.sampling)
+        stop = StopText(options.stop)
         text = StreamingDecoder(lyra.tokenizer, skipSpecialTokens: true)
     }
 
@@ -56,6 +58,10 @@ struct TurnRun {
         let ended = model.endTokens.contains(token)
         emit(ended ? text.finish() : text.append(token))
         timings.add(.decode, clock.now - began)
+        guard !stop.wasHit else {
+            reason = .stop
+            return false
+        }
         began = clock.now
         if voice != nil {
             speak(try voice?.append(hidden) ?? [])
@@ -100,7 +106,9 @@ struct TurnRun {
         if wrong > 0 { state.decoder.forget(wrong) }
     }
 
-    private mutating func emit(_ delta: String) {
+    private mutating func emit(_ delta: String) { show(stop.pass(delta)) }
+
+    private mutating func show(_ delta: String) {
         guard !delta.isEmpty else { return }
         if timings.firstText == nil { timings.firstText = (clock.now - start) / .seconds(1) }
         answer += delta
@@ -117,6 +125,7 @@ struct TurnRun {
     mutating func finish(_ state: inout ConversationState) throws {
         forgetGuesses(&state)
         if reason != .stop { emit(text.finish()) }
+        show(stop.finish())
         let began = clock.now
         if voice != nil {
             speak(voice?.finish() ?? [])

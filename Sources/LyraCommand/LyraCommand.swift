@@ -33,6 +33,7 @@ struct LyraCommand: AsyncParsableCommand {
         subcommands: [
             AskCommand.self, ChatCommand.self, TranscribeCommand.self, InspectCommand.self, NewCommand.self, BenchCommand.self,
             TrainCommand.self, DataCommand.self, MergeCommand.self, QuantizeCommand.self, CompareCommand.self, EvalCommand.self,
+            ServeCommand.self,
         ])
 
     static func main() async {

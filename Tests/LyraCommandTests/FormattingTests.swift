@@ -1,5 +1,6 @@
 // Texts the command line writes: progress lines, times, sizes, subtitles, tables.
 import Foundation
+import Lyra
 @testable import LyraCommand
 import Testing
 

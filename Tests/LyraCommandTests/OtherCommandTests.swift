@@ -58,7 +58,7 @@ import Testing
         options.trace = trace
         options.maximumTokens = 1
         _ = try await lyra.conversation().respond(
-            to: [.samples([Float](repeating: 0, count: 16_000)), .text(TranscribeCommand.instruction)], options: options)
+            to: [.samples([Float](repeating: 0, count: 16_000)), .text(Transcriber(lyra: lyra).instruction)], options: options)
         #expect(trace.arrays()["input_ids"]?.asArray(Int32.self).map(Int.init) == ids)
     }
 

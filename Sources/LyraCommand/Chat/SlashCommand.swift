@@ -1,5 +1,6 @@
 // What a line typed into a chat means.
 import Foundation
+import Lyra
 
 /// A line of input.
 enum ChatLine: Equatable {

@@ -65,3 +65,15 @@ enum Interrupts {
         DispatchQueue.global().asyncAfter(deadline: .now() + grace) { Terminal.abandon(exitCode) }
     }
 }
+
+/// Something that can be had once, whoever asks.
+final class Once: Sendable {
+    private let isTaken = Mutex(false)
+
+    func take() -> Bool {
+        isTaken.withLock { taken in
+            defer { taken = true }
+            return !taken
+        }
+    }
+}

@@ -50,9 +50,6 @@ struct TranscribeCommand: AsyncParsableCommand {
     @Flag(help: "Transcribe each recording in one request instead of window by window.")
     var whole = false
 
-    /// The release's instruction for speech recognition; the line break sets it apart from the one after the speech.
-    static let instruction = "\nRecord the spoken words as text."
-
     func run() async throws {
         Log.start(verbose: model.verbose)
         if let window, !(window >= 1) { throw UsageError("--window is \(window); give 1 second or more") }
@@ -66,7 +63,8 @@ struct TranscribeCommand: AsyncParsableCommand {
         let longest = try model.resolve(needs: .hearing).location.speech.map { try WhisperConfiguration.load($0 + "/config.json") }?.windowSeconds ?? 30
         if let window, window > longest { throw UsageError("--window is \(window); the speech encoder hears \(longest) seconds at a time") }
         let (lyra, _) = try await model.open()
-        let transcriber = Transcriber(lyra: lyra, isWhole: whole, windowSeconds: window ?? longest, maximumTokens: maxTokens)
+        var transcriber = Transcriber(lyra: lyra)
+        (transcriber.isWhole, transcriber.windowSeconds, transcriber.maximumTokens) = (whole, window ?? longest, maxTokens)
         for (file, target) in zip(files, targets) {
             let sink = TranscriptSink(
                 format: format, showsTimes: timestamps, target: target, title: files.count > 1 ? file : nil)

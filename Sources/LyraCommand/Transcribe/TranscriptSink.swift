@@ -1,5 +1,7 @@
 // Transcripts on their way out: text as it comes, or one of the formats of subtitles and programs.
 import Foundation
+import Logging
+import Lyra
 
 struct TranscriptSink {
     let format: TranscribeCommand.Format
@@ -24,22 +26,32 @@ struct TranscriptSink {
         if format == .text, let title, target == nil { try out("== \(title)\n") }
         if format == .vtt { try out("WEBVTT\n\n") }
         var isNewPiece = true
-        try await transcriber.transcribe(file) { delta, start in
-            guard format == .text else { return }
-            // White space before the first word is left out.
-            let delta = isNewPiece ? delta.drop(while: \.isWhitespace) : delta[...]
-            if isNewPiece, showsTimes, !delta.isEmpty { try out("[\(Caption.time(start, separator: "."))] ") }
-            if !delta.isEmpty { isNewPiece = false }
-            try out(String(delta))
-        } segment: { segment in
-            segments.append(segment)
-            switch format {
-            case .text: if !isNewPiece { try out("\n") }
-            case .json: break
-            case .srt: try out(Caption.srt(segment, number: segments.count))
-            case .vtt: try out(Caption.vtt(segment))
+        let progress = TranscriptProgress()
+        try await transcriber.transcribe(.file(file)) { event in
+            progress.show(event)
+            switch event {
+            case .progress, .stage: return
+            case .warning(let warning): Log.command.warning("\(file): \(warning)")
+            case .text(let delta, let start):
+                guard format == .text else { return }
+                // White space before the first word is left out.
+                let delta = isNewPiece ? delta.drop(while: \.isWhitespace) : delta[...]
+                if isNewPiece, showsTimes, !delta.isEmpty { try out("[\(Caption.time(start, separator: "."))] ") }
+                if !delta.isEmpty { isNewPiece = false }
+                try out(String(delta))
+            case .segment(let segment, let reply):
+                segments.append(segment)
+                switch format {
+                case .text: if !isNewPiece { try out("\n") }
+                case .json: break
+                case .srt: try out(Caption.srt(segment, number: segments.count))
+                case .vtt: try out(Caption.vtt(segment))
+                }
+                isNewPiece = true
+                if reply.finishReason == .length {
+                    Log.command.warning("the text was cut at \(reply.usage.completionTokens) tokens; --max-tokens allows more")
+                }
             }
-            isNewPiece = true
         }
         if format == .json {
             let report = FileReport(
@@ -51,29 +63,5 @@ struct TranscriptSink {
             try OutputFile.write(Data(written.utf8), to: target)
             Terminal.shared.say(target)
         }
-    }
-}
-
-/// Subtitles of one stretch.
-enum Caption {
-    /// "01:02:03,456"
-    static func time(_ seconds: Double, separator: String) -> String {
-        let milliseconds = Int((max(0, seconds) * 1000).rounded()), total = milliseconds / 1000
-        return String(format: "%02d:%02d:%02d\(separator)%03d", total / 3600, total / 60 % 60, total % 60, milliseconds % 1000)
-    }
-
-    static func srt(_ segment: TranscriptSegment, number: Int) -> String {
-        "\(number)\n\(time(segment.start, separator: ",")) --> \(time(segment.end, separator: ","))\n\(lines(segment.text))\n\n"
-    }
-
-    static func vtt(_ segment: TranscriptSegment) -> String {
-        let escaped = segment.text.replacingOccurrences(of: "&", with: "&amp;").replacingOccurrences(of: "<", with: "&lt;")
-            .replacingOccurrences(of: ">", with: "&gt;")
-        return "\(time(segment.start, separator: ".")) --> \(time(segment.end, separator: "."))\n\(lines(escaped))\n\n"
-    }
-
-    /// An empty line would end the caption.
-    private static func lines(_ text: String) -> String {
-        text.split(whereSeparator: \.isNewline).map { String($0).trimmed }.filter { !$0.isEmpty }.joined(separator: "\n")
     }
 }

@@ -1,6 +1,6 @@
 // Windows of a transcript are cut where nobody speaks.
 import Foundation
-@testable import LyraCommand
+@testable import Lyra
 import Testing
 
 @Suite struct QuietCutTests {
