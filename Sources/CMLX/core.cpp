@@ -1,6 +1,7 @@
 // Handles, errors, the stream, and moving data in and out of arrays.
 #include "internal.hpp"
 #include <array>
+#include <cstdlib>
 #include <cstring>
 #include <mutex>
 #include <sstream>
@@ -18,6 +19,18 @@ std::recursive_mutex evaluation;
 const std::array<mx::Dtype, 14> dtypes = {
     mx::bool_, mx::uint8, mx::uint16, mx::uint32, mx::uint64, mx::int8, mx::int16,
     mx::int32, mx::int64, mx::float16, mx::bfloat16, mx::float32, mx::float64, mx::complex64};
+
+/// The GPU where MLX was built for one and finds it, unless the environment says LYRA_DEVICE=cpu.
+mx::Device preferred_device() {
+    const char *name = std::getenv("LYRA_DEVICE");
+    const std::string wanted = name ? name : "";
+    if (wanted != "" && wanted != "cpu" && wanted != "gpu")
+        throw std::invalid_argument("LYRA_DEVICE is '" + wanted + "'; it can be cpu or gpu");
+    if (wanted == "cpu") return mx::Device::cpu;
+    const bool available = mx::is_available(mx::Device::gpu);
+    if (wanted == "gpu" && !available) throw std::invalid_argument("LYRA_DEVICE is gpu, and MLX finds none");
+    return available ? mx::Device::gpu : mx::Device::cpu;
+}
 }  // namespace
 
 void set_error(const char *message) noexcept {
@@ -29,8 +42,13 @@ void set_error(const char *message) noexcept {
 
 mx::Stream stream() {
     static const mx::Stream shared = [] {
-        mx::set_default_device(mx::Device::cpu);
-        return mx::new_thread_unsafe_stream(mx::Device::cpu);
+        const auto device = preferred_device();
+        mx::set_default_device(device);
+        if (const char *gb = std::getenv("LYRA_GPU_GB"); gb && device == mx::Device::gpu) {
+            mx::set_memory_limit(size_t(std::atof(gb) * 1e9));
+            mx::set_cache_limit(size_t(std::atof(gb) * 0.7e9));
+        }
+        return mx::new_thread_unsafe_stream(device);
     }();
     thread_local bool is_default = false;
     if (!is_default) {

@@ -1,6 +1,7 @@
 // The kernels as plain MLX operations; composed.hpp says when they run.
 #include "composed.hpp"
 #include <cmath>
+#include <memory>
 
 namespace cmlx::composed {
 
@@ -71,8 +72,10 @@ mx::array attention(const mx::array &q, const mx::array &k, const mx::array &v, 
     return mx::swapaxes(y, 1, 2, s);
 }
 
-mx::array attention_packed(const mx::array &q, const mx::array &k, const mx::array &v, float scale, bool causal,
-                           const std::vector<int> &ends, mx::Stream s) {
+namespace {
+/// One call a segment, for segments of lengths too different to be padded.
+mx::array attention_by_segment(const mx::array &q, const mx::array &k, const mx::array &v, float scale, bool causal,
+                               const std::vector<int> &ends, mx::Stream s) {
     std::vector<mx::array> parts;
     for (size_t i = 1; i < ends.size(); i++) {
         if (ends[i] == ends[i - 1]) continue;
@@ -85,6 +88,45 @@ mx::array attention_packed(const mx::array &q, const mx::array &k, const mx::arr
         parts.push_back(attention(part(q), part(k), part(v), scale, causal, s));
     }
     return parts.empty() ? q : mx::concatenate(parts, 1, s);
+}
+}  // namespace
+
+/// Segments side by side as a batch, the shorter ones padded: a call for all of them.
+mx::array attention_packed(const mx::array &q, const mx::array &k, const mx::array &v, float scale, bool causal,
+                           const std::vector<int> &ends, mx::Stream s) {
+    const int tokens = q.shape(1), segments = int(ends.size()) - 1;
+    int longest = 0;
+    for (int i = 0; i < segments; i++) longest = std::max(longest, ends[i + 1] - ends[i]);
+    if (longest == 0) return q;
+    if (int64_t(segments) * longest > 2 * int64_t(tokens) + 1024)
+        return attention_by_segment(q, k, v, scale, causal, ends, s);
+
+    std::vector<int> source(size_t(segments) * longest), back;  // token of each place, place of each token
+    back.reserve(tokens);
+    const auto inside = std::make_unique<bool[]>(source.size());
+    for (int i = 0; i < segments; i++) {
+        for (int j = 0; j < longest; j++) {
+            const int place = i * longest + j;
+            inside[place] = ends[i] + j < ends[i + 1];
+            source[place] = std::min(ends[i] + j, tokens - 1);
+            if (inside[place]) back.push_back(place);
+        }
+    }
+    const bool even = back.size() == source.size();
+    const mx::array places(source.begin(), {segments, longest});
+    const auto batch = [&](const mx::array &a) {
+        const auto rows = mx::squeeze(mx::astype(a, q.dtype(), s), 0, s);
+        return mx::swapaxes(even ? mx::reshape(rows, {segments, longest, a.shape(2), a.shape(3)}, s)
+                                 : mx::take(rows, places, 0, s),
+                            1, 2, s);
+    };
+    // After its own tokens a segment has only padding, which a causal query does not see.
+    std::optional<mx::array> mask;
+    if (!causal && !even) mask = mx::array(inside.get(), {segments, 1, 1, longest}, mx::bool_);
+    const auto y = mx::fast::scaled_dot_product_attention(batch(q), batch(k), batch(v), scale, causal ? "causal" : "",
+                                                          mask, {}, false, s);
+    const auto rows = mx::reshape(mx::swapaxes(y, 1, 2, s), {segments * longest, q.shape(2), v.shape(3)}, s);
+    return mx::expand_dims(even ? rows : mx::take(rows, mx::array(back.begin(), {tokens}), 0, s), 0, s);
 }
 
 mx::array attention_scores(const mx::array &q, const mx::array &k, float scale, mx::Stream s) {

@@ -307,6 +307,7 @@ private:
 
 mx::array ctc_loss(const mx::array &logits, const mx::array &targets, std::vector<int> starts,
                    std::vector<Extent> extents, int blank, bool zero_infinity, mx::Stream s) {
+    s = recursion_stream(s);
     const auto labels = indices(targets, s);
     if (!on_cpu(s)) return composed::ctc_loss(logits, labels, starts, extents, blank, zero_infinity, s);
     const Settings settings{std::move(starts), std::move(extents), blank, zero_infinity};

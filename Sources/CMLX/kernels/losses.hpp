@@ -1,5 +1,6 @@
 // Losses as recorded operations; see cmlx_kernels.h for meaning. On devices other than the CPU: composed_losses.cpp.
 #pragma once
+#include <cstdlib>
 #include <vector>
 #include "../internal.hpp"
 
@@ -24,6 +25,13 @@ mx::array soft_dtw(const mx::array &cost, const std::vector<Extent> &extents, fl
 mx::array ctc_loss(const mx::array &logits, const mx::array &targets, const std::vector<int> &starts,
                    const std::vector<Extent> &extents, int blank, bool zero_infinity, mx::Stream s);
 }  // namespace composed
+
+inline mx::Stream recursion_stream(mx::Stream s) {
+    static const bool host = std::getenv("LYRA_LOSS_CPU") != nullptr;
+    if (!host || s.device == mx::Device::cpu) return s;
+    static const mx::Stream shared = mx::new_thread_unsafe_stream(mx::Device::cpu);
+    return shared;
+}
 
 /// Indices as they are, contiguous, out of reach of gradients.
 inline mx::array indices(const mx::array &a, mx::Stream s) {

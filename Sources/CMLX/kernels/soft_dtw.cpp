@@ -214,6 +214,7 @@ private:
 }  // namespace
 
 mx::array soft_dtw(const mx::array &cost, std::vector<Extent> extents, float gamma, mx::Stream s) {
+    s = recursion_stream(s);
     if (!on_cpu(s)) return composed::soft_dtw(cost, extents, gamma, s);
     const int64_t size = share_offsets(extents).back();
     if (size > INT32_MAX) throw std::invalid_argument("softDTW: more than 2^31 cells in a batch");

@@ -1,6 +1,7 @@
 // Forms of weights that are measured against each other, and checkpoints in them.
 import ArgumentParser
 import Foundation
+import Lyra
 import LyraModel
 import LyraTraining
 

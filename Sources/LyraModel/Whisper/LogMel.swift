@@ -33,6 +33,30 @@ public struct LogMel {
 
     /// One window; shorter sound is padded with silence, longer is an error of the caller. -> [bins, frames]
     public func callAsFunction(_ samples: some RandomAccessCollection<Float>) -> MLXArray {
+        self(windows: CollectionOfOne(samples))[0]
+    }
+
+    /// Several windows, each as one by itself. -> [windows, bins, frames]
+    public func callAsFunction<Samples: RandomAccessCollection<Float>>(windows: some RandomAccessCollection<Samples>) -> MLXArray {
+        let size = Self.transformSize, columns = size / 2 + 1, windows = Array(windows), taken = frames * size
+        let framed = [Float](unsafeUninitializedCapacity: windows.count * taken) { buffer, count in
+            let base = buffer.baseAddress
+            concurrently(windows.count) { window -> Void in
+                frame(windows[window], into: UnsafeMutableBufferPointer(start: base.map { $0 + window * taken }, count: taken))
+            }
+            count = windows.count * taken
+        }
+        let parts = Kernel.linear(MLXArray(framed, [windows.count * frames, size]), weight: transform)  // [rows, 402]
+        let (real, imaginary) = (parts[0..., ..<columns], parts[0..., columns...])
+        let power = real * real + imaginary * imaginary
+        let mel = Kernel.linear(power, weight: filters).reshaped([windows.count, frames, bins])
+        let log = MLX.log10(maximum(mel, MLXArray(Float(1e-10))))
+        let floor = log.max(axes: [1, 2], keepDims: true) - 8
+        return ((maximum(log, floor) + 4) / 4).transposed(0, 2, 1)
+    }
+
+    /// Writes every frame's samples one after another.
+    private func frame(_ samples: some RandomAccessCollection<Float>, into frames: UnsafeMutableBufferPointer<Float>) {
         precondition(samples.count <= windowSamples)
         let size = Self.transformSize, hop = Self.hop, half = size / 2
         // Reflection around both ends, as a centred STFT pads.
@@ -45,21 +69,12 @@ public struct LogMel {
             padded[half - i] = padded[half + i]
             padded[half + windowSamples - 1 + i] = padded[half + windowSamples - 1 - i]
         }
-        let framed = [Float](unsafeUninitializedCapacity: frames * size) { buffer, count in
-            padded.withUnsafeBufferPointer { source in
-                for frame in 0..<frames {
-                    _ = UnsafeMutableBufferPointer(rebasing: buffer[(frame * size)..<((frame + 1) * size)])
-                        .update(from: source[(frame * hop)..<(frame * hop + size)])
-                }
+        padded.withUnsafeBufferPointer { source in
+            for frame in 0..<self.frames {
+                _ = UnsafeMutableBufferPointer(rebasing: frames[(frame * size)..<((frame + 1) * size)])
+                    .initialize(from: source[(frame * hop)..<(frame * hop + size)])
             }
-            count = frames * size
         }
-        let parts = Kernel.linear(MLXArray(framed, [frames, size]), weight: transform)  // [frames, 402]
-        let (real, imaginary) = (parts[0..., ..<(half + 1)], parts[0..., (half + 1)...])
-        let power = real * real + imaginary * imaginary
-        let mel = Kernel.linear(filters, weight: power)  // [bins, frames]
-        let log = MLX.log10(maximum(mel, MLXArray(Float(1e-10))))
-        return (maximum(log, log.max() - 8) + 4) / 4
     }
 
     private static func windowedTransform() -> [Float] {

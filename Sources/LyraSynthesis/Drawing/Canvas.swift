@@ -1,6 +1,7 @@
 // A picture to draw on: a thin layer over Cairo.
 import CCairo
 import LyraMedia
+import Synchronization
 
 enum DrawingError: Error, Equatable {
     case cairo(String)
@@ -11,6 +12,8 @@ final class Canvas {
     let width, height: Int
     private let surface: OpaquePointer
     let context: OpaquePointer
+    /// Cairo 1.16 opens and closes fonts in one FreeType library from any thread without a lock of its own, which crashes.
+    private static let fonts = Mutex(())
 
     init(width: Int = 224, height: Int = 224) throws(DrawingError) {
         guard let surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, Int32(width), Int32(height)),
@@ -20,7 +23,7 @@ final class Canvas {
     }
 
     deinit {
-        cairo_destroy(context)
+        Canvas.fonts.withLock { _ in cairo_destroy(context) }
         cairo_surface_destroy(surface)
     }
 
@@ -63,30 +66,35 @@ final class Canvas {
     // MARK: Text
 
     func font(_ font: Font, size: Double) {
-        cairo_select_font_face(
-            context, font.family, font.italic ? CAIRO_FONT_SLANT_ITALIC : CAIRO_FONT_SLANT_NORMAL,
-            font.bold ? CAIRO_FONT_WEIGHT_BOLD : CAIRO_FONT_WEIGHT_NORMAL)
-        cairo_set_font_size(context, size)
+        Canvas.fonts.withLock { _ in
+            cairo_select_font_face(
+                context, font.family, font.italic ? CAIRO_FONT_SLANT_ITALIC : CAIRO_FONT_SLANT_NORMAL,
+                font.bold ? CAIRO_FONT_WEIGHT_BOLD : CAIRO_FONT_WEIGHT_NORMAL)
+            cairo_set_font_size(context, size)
+        }
     }
 
     func size(of text: String) -> (width: Double, height: Double) {
-        var extents = cairo_text_extents_t()
-        cairo_text_extents(context, text, &extents)
+        let extents = extents(of: text)
         return (extents.width, extents.height)
     }
 
     /// Text with its ink's middle at the point.
     func text(_ text: String, centredAt x: Double, _ y: Double) {
-        var extents = cairo_text_extents_t()
-        cairo_text_extents(context, text, &extents)
-        cairo_move_to(context, x - extents.x_bearing - extents.width / 2, y - extents.y_bearing - extents.height / 2)
-        cairo_show_text(context, text)
+        let extents = extents(of: text)
+        self.text(text, at: x - extents.x_bearing - extents.width / 2, y - extents.y_bearing - extents.height / 2)
     }
 
     /// Text from a point on its base line.
     func text(_ text: String, at x: Double, _ y: Double) {
         cairo_move_to(context, x, y)
-        cairo_show_text(context, text)
+        Canvas.fonts.withLock { _ in cairo_show_text(context, text) }
+    }
+
+    private func extents(of text: String) -> cairo_text_extents_t {
+        var extents = cairo_text_extents_t()
+        Canvas.fonts.withLock { _ in cairo_text_extents(context, text, &extents) }
+        return extents
     }
 
     /// The largest size up to `size` at which the text is at most `width` wide.

@@ -91,6 +91,7 @@ public struct SynthesisPlan: Sendable {
                 "long", heldOut == 0 ? 0 : few, shardSize: 1,
                 Recipes.long(.validation, minutes: 2...5, needles: 4, others: true, ability: "needle")),
             DataFile("answers", heldOut, answersFile: "answer_speech", Recipes.answers(ability: "spoken_answer")),
+            DataFile("voice", heldOut == 0 ? 0 : few, Recipes.voice),
         ] + (digits.map { [DataFile("digits", heldOut, $0.recipe(ability: "digits"))] } ?? [])
     }
 

@@ -129,11 +129,11 @@ final class SpeechEncoderTraining: PartTraining {
     /// [windows, bins, frames]
     private func spectra(_ batch: SpeechBatch) -> MLXArray {
         let logMel = logMel(frames: batch.melFrames)
-        let spectra = batch.windows.map { window in
-            let mel = logMel(window.samples.prefix(logMel.windowSamples))
-            return window.mask.map { mel * MLXArray($0, [whisper.melBins, batch.melFrames]) } ?? mel
-        }
-        return stacked(spectra, axis: 0)
+        let mel = logMel(windows: batch.windows.map { $0.samples.prefix(logMel.windowSamples) })
+        guard batch.windows.contains(where: { $0.mask != nil }) else { return mel }
+        let count = whisper.melBins * batch.melFrames
+        let masks = batch.windows.flatMap { $0.mask ?? [Float](repeating: 1, count: count) }
+        return mel * MLXArray(masks, [batch.windows.count, whisper.melBins, batch.melFrames])
     }
 
     func losses(_ batch: SpeechBatch, _ weights: [String: MLXArray]) throws -> [MLXArray] {

@@ -127,6 +127,7 @@ struct MicroBatchBuilder {
         enum Source { case text(Int), vision(Int), speech(Int) }
         var sources: [Source] = []
         var visionTokens = 0, speechTokens = 0
+        var pictures: [(frames: [RGBImage], vision: VisionConfiguration)] = []
         for (number, sample) in samples.enumerated() {
             let start = sources.count
             var media = sample.media[...]
@@ -149,10 +150,7 @@ struct MicroBatchBuilder {
                     let vision = try visionSettings(sample.id)
                     let frames = medium.frames
                     let grid = try grid(frames, sample.id)
-                    batch.pictures.append(
-                        Patches(
-                            frames: frames.map(\.pixels), size: PixelSize(height: frames[0].height, width: frames[0].width),
-                            vision: vision, processor: imageProcessor))
+                    pictures.append((frames, vision))
                     let merged = grid.merged(vision.mergeSize)
                     count = merged.count
                     positions.appendGrid(merged)
@@ -182,6 +180,12 @@ struct MicroBatchBuilder {
             batch.supervise(labels, from: start, units: sample.units)
             batch.positions.append(positions)
             batch.lengths.append(sources.count - start)
+        }
+        batch.pictures = concurrently(pictures.count) { number in
+            let (frames, vision) = pictures[number]
+            return Patches(
+                frames: frames.map(\.pixels), size: PixelSize(height: frames[0].height, width: frames[0].width), vision: vision,
+                processor: imageProcessor)
         }
         let (text, vision) = (batch.text.count, visionTokens)
         batch.sources = sources.map {

@@ -183,7 +183,7 @@ struct TrainingPass {
     private func frames(_ windows: [ArraySlice<Float>], _ networks: TrainingNetworks) throws -> MLXArray {
         guard let whisper = networks.whisper, let logMel = weights.logMel else { throw TrainingError.missingPart("the checkpoint has no speech encoder") }
         guard weights.trains(.whisper) else { return try towers.frames(windows, whisper, logMel) }
-        return whisper(stacked(windows.map { logMel($0) }, axis: 0))
+        return whisper(logMel(windows: windows))
     }
 }
 

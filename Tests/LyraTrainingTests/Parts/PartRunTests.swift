@@ -35,7 +35,9 @@ import Testing
                 var samples: [Float] = []
                 for letter in text {
                     let frequency = 400 * pow(1.7, Float(letter.asciiValue ?? 97) - 97)
-                    samples += (0..<1600).map { 0.3 * sin(2 * .pi * frequency * Float($0) / 16_000) } + [Float](repeating: 0, count: 1600)
+                    let turn = 2 * Float.pi * frequency / 16_000
+                    samples += (0..<1600).map { 0.3 * sin(turn * Float($0)) }
+                    samples += [Float](repeating: 0, count: 1600)
                 }
                 try AudioFile.write(samples, sampleRate: 16_000, to: "\(path)/\(name)/\(number).wav")
                 lines += #"{"id": "\#(number)", "speech": "\#(name)/\#(number).wav", "speech_asr": "\#(String(text))", "voice": "tone"}"# + "\n"
@@ -116,7 +118,7 @@ import Testing
         defer { place.remove() }
         let data = try place.writeTones("train", count: 12, seed: 1), recordings = try Recordings([DataSource(data)])
         let extractor = try UnitFeatureExtractor(.mel, tower: nil)
-        let features = try (0..<recordings.count).map { extractor(try Recordings.samples(try recordings.item($0))) }
+        let features = try (0..<recordings.count).map { try extractor(try Recordings.samples(try recordings.item($0))) }
         let codebook = UnitCodebook(features: .mel, clusters: KMeans.fit(concatenated(features), clusters: 8, seed: 0))
         try codebook.save(place.path + "/codebook.safetensors")
         let loaded = try UnitCodebook.load(place.path + "/codebook.safetensors")
