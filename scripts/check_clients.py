@@ -49,9 +49,9 @@ def chat() -> None:
     check("chat: stream usage", usage.completion_tokens == whole.usage.completion_tokens)
     check("chat: seed", say("Hi.", temperature=1, seed=3).choices[0].message.content == say("Hi.", temperature=1, seed=3).choices[0].message.content)
     seen = say([PICTURE, {"type": "text", "text": "What is it?"}])
-    check("chat: picture in", seen.usage.prompt_tokens_details.image_tokens > 0)
+    check("chat: picture in", seen.usage.prompt_tokens_details.image_tokens > 0, seen.usage)
     heard = say([PICTURE, QUESTION])
-    check("chat: picture and speech in", heard.usage.prompt_tokens_details.audio_tokens >= 300)
+    check("chat: picture and speech in", heard.usage.prompt_tokens_details.audio_tokens > 0, heard.usage)
 
 
 def spoken_chat() -> None:

@@ -92,6 +92,7 @@ with sync_playwright() as playwright:
     settled(page)
     check("a recording has its waveform", page.locator(".message.user .sound").count() == 1)
     wave_view = page.locator(".message.user .sound canvas")
+    until(page, "Number(document.querySelector('.message.user .sound canvas').ariaValueMax) > 0")
     box = wave_view.bounding_box()
     wave_view.click(position={"x": box["width"] * 0.5, "y": box["height"] / 2})
     page.wait_for_timeout(300)
@@ -130,6 +131,11 @@ with sync_playwright() as playwright:
     shoot(page, "voice")
     until(page, "document.querySelectorAll('.message.user').length > 1")
     check("and goes on", True)
+    # The microphone repeats the question after 9 s: an answer that is longer is spoken over.
+    if page.get_by_text("interrupted").count():
+        check("speaking over an answer interrupts it", True)
+    else:
+        print("skipped speaking over an answer: answers are short (those of `lyra new --preset tiny` are long enough)")
     page.locator("#voice-end").click()
     check("hands-free ends", not page.locator("#voice").is_visible())
 

@@ -31,6 +31,16 @@ mx::Device preferred_device() {
     if (wanted == "gpu" && !available) throw std::invalid_argument("LYRA_DEVICE is gpu, and MLX finds none");
     return available ? mx::Device::gpu : mx::Device::cpu;
 }
+
+/// Keeps to so many gigabytes: MLX takes all of a GPU's memory otherwise, and several processes cannot share it.
+void limit_memory(const char *gigabytes) {
+    char *end = nullptr;
+    const double limit = std::strtod(gigabytes, &end);
+    if (end == gigabytes || *end || !(limit > 0) || limit > 1e6)
+        throw std::invalid_argument(std::string("LYRA_GPU_MEMORY is '") + gigabytes + "'; it is a number of gigabytes");
+    mx::set_memory_limit(size_t(limit * 1e9));
+    mx::set_cache_limit(size_t(limit * 0.7e9));
+}
 }  // namespace
 
 void set_error(const char *message) noexcept {
@@ -44,10 +54,7 @@ mx::Stream stream() {
     static const mx::Stream shared = [] {
         const auto device = preferred_device();
         mx::set_default_device(device);
-        if (const char *gb = std::getenv("LYRA_GPU_GB"); gb && device == mx::Device::gpu) {
-            mx::set_memory_limit(size_t(std::atof(gb) * 1e9));
-            mx::set_cache_limit(size_t(std::atof(gb) * 0.7e9));
-        }
+        if (const char *limit = std::getenv("LYRA_GPU_MEMORY"); limit && device == mx::Device::gpu) limit_memory(limit);
         return mx::new_thread_unsafe_stream(device);
     }();
     thread_local bool is_default = false;
@@ -156,6 +163,12 @@ int cmlx_async_eval(const cmlx_array *arrays, size_t count) {
         std::lock_guard lock(evaluation);
         mx::async_eval(to_vector(arrays, count));
     });
+}
+
+bool cmlx_on_gpu(void) {
+    bool result = false;
+    guard([&] { result = stream().device == mx::Device::gpu; });
+    return result;
 }
 
 size_t cmlx_memory_get(cmlx_memory which) {

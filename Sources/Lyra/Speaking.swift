@@ -82,7 +82,7 @@ enum SpokenText {
                     flush()
                     word = word.dropFirst(limit)
                 }
-                current += (current.isEmpty || current.hasSuffix(" ") ? "" : " ") + word
+                current += (current.last?.isWhitespace ?? true ? "" : " ") + word
             }
             // The first sentence alone, so that sound starts early.
             if pieces.isEmpty || current.count > limit / 2 { flush() }

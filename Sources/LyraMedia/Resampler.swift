@@ -24,9 +24,9 @@ public struct Resampler: Sendable {
         var (a, b) = (self.inputRate, self.outputRate)
         while b != 0 { (a, b) = (b, a % b) }
         (phases, step) = (self.outputRate / a, self.inputRate / a)
-        // 16 zero crossings of the lower rate's sinc on either side; stop band below -80 dB.
-        let cutoff = 0.94 * min(1, Double(self.outputRate) / Double(self.inputRate))
-        let reach = phases == step ? 1 : Int((16 / cutoff).rounded(.up)), phases = phases
+        // 32 zero crossings of the lower rate's sinc on either side: flat up to 0.85 of its limit, -80 dB from the limit on.
+        let cutoff = 0.92 * min(1, Double(self.outputRate) / Double(self.inputRate))
+        let reach = phases == step ? 1 : Int((32 / cutoff).rounded(.up)), phases = phases
         self.reach = reach
         var taps: [Float] = []
         for phase in 0..<phases where phases != step {

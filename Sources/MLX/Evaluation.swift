@@ -70,3 +70,11 @@ public enum Memory {
     private static func bytes(_ which: cmlx_memory) -> Int { Int(clamping: cmlx_memory_get(which)) }
     private static func set(_ which: cmlx_memory, _ bytes: Int) { _ = cmlx_memory_set(which, max(bytes, 0)) }
 }
+
+/// Where operations run.
+public enum Device: String, Sendable {
+    case cpu, gpu
+
+    /// A GPU where MLX was built for one and finds it, unless the environment says `LYRA_DEVICE=cpu`.
+    public static var current: Device { cmlx_on_gpu() ? .gpu : .cpu }
+}

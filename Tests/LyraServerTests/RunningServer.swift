@@ -145,6 +145,8 @@ final class RawConnection {
     deinit { close() }
 
     private var isOpen = true
+    /// Whether the last read came to the end of the connection, rather than to the end of its time.
+    private(set) var isClosedByPeer = false
     func close() {
         if isOpen { _ = Foundation.close(descriptor) }
         isOpen = false
@@ -170,7 +172,10 @@ final class RawConnection {
         var received: [UInt8] = [], buffer = [UInt8](repeating: 0, count: 65_536)
         while true {
             let count = recv(descriptor, &buffer, buffer.count, 0)
-            guard count > 0 else { break }
+            guard count > 0 else {
+                isClosedByPeer = count == 0 || errno == ECONNRESET
+                break
+            }
             received += buffer[..<count]
             if let text, String(decoding: received, as: UTF8.self).contains(text) { break }
         }

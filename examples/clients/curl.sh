@@ -21,7 +21,7 @@ json '["choices"][0]["message"]["audio"]["data"]' < /tmp/lyra-answer.json | base
 
 echo "== as it is written"
 curl -sSN "$server/v1/chat/completions" -H 'Content-Type: application/json' \
-  -d '{"model": "lyra", "stream": true, "max_completion_tokens": 16, "messages": [{"role": "user", "content": "Hello!"}]}' | head -n 6
+  -d '{"model": "lyra", "stream": true, "max_completion_tokens": 16, "messages": [{"role": "user", "content": "Hello!"}]}' | sed -n 1,6p
 
 echo "== a transcript with times"
 curl -sS "$server/v1/audio/transcriptions" -F model=lyra -F response_format=srt -F file=@examples/recording.ogg

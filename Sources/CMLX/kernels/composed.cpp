@@ -50,6 +50,7 @@ mx::array linear(const mx::array &x, const mx::array &weight, const Optional &bi
 
 mx::array finish_linear(const mx::array &product, const Optional &bias, cmlx_activation kind, const Optional &residual,
                         mx::Dtype output, mx::Stream s) {
+    if (!bias && kind == CMLX_ACTIVATION_NONE && !residual) return mx::astype(product, output, s);
     auto y = f32(product, s);
     if (bias) y = mx::add(y, f32(*bias, s), s);
     y = activation(y, kind, 0, s);

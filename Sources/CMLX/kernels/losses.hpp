@@ -1,6 +1,5 @@
-// Losses as recorded operations; see cmlx_kernels.h for meaning. On devices other than the CPU: composed_losses.cpp.
+// Losses as recorded operations; see cmlx_kernels.h for meaning. As MLX operations: composed_losses.cpp.
 #pragma once
-#include <cstdlib>
 #include <vector>
 #include "../internal.hpp"
 
@@ -26,9 +25,9 @@ mx::array ctc_loss(const mx::array &logits, const mx::array &targets, const std:
                    const std::vector<Extent> &extents, int blank, bool zero_infinity, mx::Stream s);
 }  // namespace composed
 
+/// Where losses that are recursions run: beside a GPU on the processor, as a step of one is too little work for a GPU.
 inline mx::Stream recursion_stream(mx::Stream s) {
-    static const bool host = std::getenv("LYRA_LOSS_CPU") != nullptr;
-    if (!host || s.device == mx::Device::cpu) return s;
+    if (s.device == mx::Device::cpu) return s;
     static const mx::Stream shared = mx::new_thread_unsafe_stream(mx::Device::cpu);
     return shared;
 }

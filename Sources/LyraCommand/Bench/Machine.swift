@@ -47,6 +47,17 @@ enum Machine {
         return check == 0 ? 0 : best
     }
 
+    /// Bytes a second that MLX's device reads from its memory, as the best of several sums.
+    static func deviceReadBandwidth(bytes: Int = 1 << 30, passes: Int = 5) -> Double {
+        let block = MLXArray.ones([bytes / MemoryLayout<Float>.size])
+        block.eval()
+        return (0..<passes).reduce(0) { best, _ in
+            let began = ContinuousClock.now
+            block.sum().eval()
+            return max(best, Double(bytes) / ((ContinuousClock.now - began) / .seconds(1)))
+        }
+    }
+
     private typealias Lane = SIMD16<UInt64>
 
     /// Memory that workers fill and read, each its own part.

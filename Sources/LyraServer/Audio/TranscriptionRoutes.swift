@@ -19,7 +19,10 @@ struct TranscriptionRoutes: Sendable {
         let signal = await context.disconnectSignal()
         let bytes = try await request.bytes(limit: service.options.maximumUploadBytes)
         let form = try Multipart(bytes, contentType: request.headers[.contentType])
-        try service.checkModel(form.text("model") ?? "")
+        guard let model = form.text("model") else {
+            throw APIError.invalid("Missing required parameter: 'model'.", param: "model", code: "missing_required_parameter")
+        }
+        try service.checkModel(model)
         let name = form.text("response_format") ?? "json"
         guard let format = Format(rawValue: name) else {
             throw APIError.invalid(

@@ -365,7 +365,7 @@ function soundPlayer(blob, name = "", isSmall = false) {
   const show = () => {
     button.replaceChildren(icon(element.paused ? "play" : "pause"));
     button.ariaLabel = element.paused ? "Play" : "Pause";
-    time.textContent = clock(element.paused && !element.currentTime ? duration : element.currentTime);
+    time.textContent = clock(element.paused && !element.currentTime ? Math.max(duration && 1, Math.round(duration)) : element.currentTime);
     canvas.ariaValueMax = String(Math.round(duration));
     canvas.ariaValueNow = String(Math.round(element.currentTime));
     canvas.ariaValueText = `${clock(element.currentTime)} of ${clock(duration)}`;
@@ -455,12 +455,13 @@ const text = $("text");
 function grow() {
   text.style.height = "auto";
   text.style.height = `${text.scrollHeight}px`;
+  showSend();
 }
 text.addEventListener("input", grow);
 text.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
     event.preventDefault();
-    if (!running) $("composer").requestSubmit();
+    if (!isStop()) $("composer").requestSubmit();
   }
 });
 text.addEventListener("paste", (event) => attach(event.clipboardData.files) && event.preventDefault());
@@ -489,6 +490,7 @@ function showAttached() {
     const preview = medium.kind === "image" ? make("img", { src: url, alt: "" }) : medium.kind === "video" ? make("video", { src: url, muted: true }) : null;
     return make("div", { className: "attachment" }, preview, make("span", { className: "label", textContent: medium.name }), remove);
   }));
+  showSend();
 }
 $("attach").addEventListener("keydown", (event) => {
   if (event.key === "Enter" || event.key === " ") {
@@ -524,7 +526,9 @@ for (const idea of document.querySelectorAll("[data-idea]")) {
 }
 $("composer").addEventListener("submit", (event) => {
   event.preventDefault();
-  if (running) return running.stop();
+  const isOnlyStop = isStop();
+  running?.stop();
+  if (isOnlyStop) return;
   const question = text.value.trim();
   if (!question && !attached.length) return text.focus();
   const media = attached;
@@ -550,11 +554,19 @@ $("new").onclick = () => {
 
 // ---------------------------------------------------------------- asking
 
+/// What can be stopped: an answer in the making, or one that is complete and still heard (then with its player).
 let running;
 function setRunning(value) {
   running = value;
-  $("send").replaceChildren(icon(value ? "stop" : "send"));
-  $("send").ariaLabel = $("send").title = value ? "Stop" : "Send";
+  showSend();
+}
+/// Whether the button stops. An answer that is only heard still does not keep the next question waiting.
+function isStop() { return Boolean(running) && !(running.player && (text.value.trim() || attached.length)); }
+function showSend() {
+  const name = isStop() ? "Stop" : "Send";
+  if ($("send").ariaLabel === name) return;
+  $("send").replaceChildren(icon(name.toLowerCase()));
+  $("send").ariaLabel = $("send").title = name;
 }
 
 /// What is long is uploaded once and then asked about by name.
@@ -923,7 +935,7 @@ function drawOrb(session) {
       for (let i = 0; i <= 120; i++) {
         const angle = (i / 120) * 2 * Math.PI;
         const wave = Math.sin(angle * 3 + turn * (ring + 1)) + Math.sin(angle * 5 - turn * 1.7);
-        const radius = size * (0.26 + ring * 0.035 + level * 0.13) + wave * size * (0.004 + level * 0.022) * (ring + 1);
+        const radius = size * (0.23 + ring * 0.03 + level * 0.09) + wave * size * (0.004 + level * 0.014) * (ring + 1);
         draw.lineTo(size / 2 + Math.cos(angle) * radius, size / 2 + Math.sin(angle) * radius);
       }
       const fill = draw.createLinearGradient(size * 0.2, size * 0.2, size * 0.8, size * 0.8);

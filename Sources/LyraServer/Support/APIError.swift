@@ -6,6 +6,7 @@ import Lyra
 import LyraMedia
 import LyraModel
 import NIOCore
+import NIOHTTP1
 
 /// What a client is told when its request fails.
 public struct APIError: Error, LocalizedError, HTTPResponseError, Equatable {
@@ -59,7 +60,9 @@ public struct APIError: Error, LocalizedError, HTTPResponseError, Equatable {
     /// What any error means to a client. Errors of this machine are not told in detail.
     init(_ error: any Error, param: String? = nil) {
         switch error {
-        case let error as APIError: self = error
+        case let error as APIError:
+            self = error
+            self.param = error.param ?? param
         case let error as MediaError: self = Self.media(error, param)
         case let error as MediaUseError: self = .invalid(error.localizedDescription, param: param, code: "invalid_media")
         case let error as ImageGeometryError: self = .invalid(error.localizedDescription, param: param, code: "invalid_media")
@@ -72,6 +75,7 @@ public struct APIError: Error, LocalizedError, HTTPResponseError, Equatable {
         case let error as HTTPError where error.status == .contentTooLarge: self = .tooLarge("The request is too large.")
         case let error as HTTPError where error.status.kind == .clientError:
             self = APIError(status: error.status, type: "invalid_request_error", message: error.body ?? error.status.reasonPhrase)
+        case is HTTPParserError: self = .invalid("The request's body is no HTTP.", code: "invalid_http")
         case is CancellationError: self = .shuttingDown
         default:
             self = APIError(

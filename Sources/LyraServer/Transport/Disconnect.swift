@@ -1,6 +1,7 @@
-// Knowing that a client has gone, while its reply is still being made.
+// Knowing that a client has gone, while its reply is still being made; closing connections of clients that misbehave.
 import NIOCore
 import NIOHTTPTypes
+import NIOWebSocket
 import Synchronization
 
 /// Tells whoever works for a connection that it was closed.
@@ -98,6 +99,37 @@ final class StalledReaderHandler: ChannelInboundHandler, RemovableChannelHandler
     func channelInactive(context: ChannelHandlerContext) {
         timer?.cancel()
         context.fireChannelInactive()
+    }
+}
+
+/// Closes a connection whose bytes are no HTTP, once the decoder has answered 400: nothing after them can be trusted.
+final class CloseOnErrorHandler: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = NIOAny
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        context.fireErrorCaught(error)
+        context.close(promise: nil)
+    }
+}
+
+/// Closes a WebSocket whose frames break RFC 6455: not masked, with bits of extensions that nobody agreed on, of no known kind.
+/// NIO's decoder lets these pass.
+final class FrameGuard: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = WebSocketFrame
+    typealias InboundOut = WebSocketFrame
+    typealias OutboundOut = WebSocketFrame
+    private static let kinds: [WebSocketOpcode] = [.continuation, .text, .binary, .connectionClose, .ping, .pong]
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let frame = unwrapInboundIn(data)
+        guard frame.maskKey != nil, !frame.rsv1, !frame.rsv2, !frame.rsv3, Self.kinds.contains(frame.opcode) else {
+            var reason = context.channel.allocator.buffer(capacity: 2)
+            reason.write(webSocketErrorCode: .protocolError)
+            let farewell = WebSocketFrame(fin: true, opcode: .connectionClose, data: reason)
+            context.writeAndFlush(wrapOutboundOut(farewell), promise: nil)
+            return context.close(promise: nil)
+        }
+        context.fireChannelRead(data)
     }
 }
 

@@ -58,6 +58,7 @@ struct ServerChannel: HTTPChannelHandler {
                 shouldUpgrade: { [socket] channel, head in channel.eventLoop.makeSucceededFuture(socket.accept(head)) },
                 upgradePipelineHandler: { [socket] channel, head in
                     channel.eventLoop.makeCompletedFuture {
+                        try channel.pipeline.syncOperations.addHandler(FrameGuard())
                         try channel.pipeline.syncOperations.addHandler(
                             NIOWebSocketFrameAggregator(
                                 minNonFinalFragmentSize: 0, maxAccumulatedFrameCount: 1_024,
@@ -78,6 +79,7 @@ struct ServerChannel: HTTPChannelHandler {
             configuration.decoderConfiguration.maxHeaderListSize = 64 << 10
             configuration.decoderConfiguration.maxHeaderFieldCount = 100
             let chosen = try pipeline.configureUpgradableHTTPServerPipeline(configuration: configuration)
+            try pipeline.addHandler(CloseOnErrorHandler())
             let removed = NIOLoopBound(first, eventLoop: channel.eventLoop)
             chosen.whenComplete { _ in channel.pipeline.syncOperations.removeHandler(removed.value).whenComplete { _ in } }
             return Value(channel: channel, chosen: chosen)

@@ -34,7 +34,7 @@ final class LocalServer: Sendable {
             var count = 0
             while true {
                 let connection = accept(descriptor, nil, nil)
-                guard connection >= 0 else { return }
+                guard connection >= 0 else { break }
                 defer { close(connection) }
                 guard let request = Self.read(connection) else { continue }
                 self?.received.withLock { $0.append(request) }
@@ -44,13 +44,12 @@ final class LocalServer: Sendable {
                 let bytes = Array((head + body).utf8)
                 _ = send(connection, bytes, bytes.count, Int32(MSG_NOSIGNAL))
             }
+            close(descriptor)
         }
     }
 
-    deinit {
-        shutdown(descriptor, Int32(SHUT_RDWR))
-        close(descriptor)
-    }
+    /// Ends the thread, which closes the socket: its number must not go to another server while the thread still uses it.
+    deinit { shutdown(descriptor, Int32(SHUT_RDWR)) }
 
     private static func read(_ connection: Int32) -> Request? {
         var data = Data(), buffer = [UInt8](repeating: 0, count: 1 << 16)

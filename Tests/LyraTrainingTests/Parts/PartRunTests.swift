@@ -34,9 +34,9 @@ import Testing
                 let text = (0..<Int.random(in: 2...4, using: &random)).map { _ in "abcd".randomElement(using: &random) ?? "a" }
                 var samples: [Float] = []
                 for letter in text {
-                    let frequency = 400 * pow(1.7, Float(letter.asciiValue ?? 97) - 97)
-                    let turn = 2 * Float.pi * frequency / 16_000
-                    samples += (0..<1600).map { 0.3 * sin(turn * Float($0)) }
+                    let frequency: Double = 400 * Foundation.pow(1.7, Double(letter.asciiValue ?? 97) - 97)
+                    let turn = 2 * Double.pi * frequency / 16_000
+                    samples += (0..<1600).map { index -> Float in Float(0.3 * Foundation.sin(turn * Double(index))) }
                     samples += [Float](repeating: 0, count: 1600)
                 }
                 try AudioFile.write(samples, sampleRate: 16_000, to: "\(path)/\(name)/\(number).wav")
@@ -119,7 +119,7 @@ import Testing
         let data = try place.writeTones("train", count: 12, seed: 1), recordings = try Recordings([DataSource(data)])
         let extractor = try UnitFeatureExtractor(.mel, tower: nil)
         let features = try (0..<recordings.count).map { try extractor(try Recordings.samples(try recordings.item($0))) }
-        let codebook = UnitCodebook(features: .mel, clusters: KMeans.fit(concatenated(features), clusters: 8, seed: 0))
+        let codebook = try UnitCodebook(features: .mel, clusters: KMeans.fit(concatenated(features), clusters: 8, seed: 0))
         try codebook.save(place.path + "/codebook.safetensors")
         let loaded = try UnitCodebook.load(place.path + "/codebook.safetensors")
         #expect(loaded.features == .mel && loaded.clusters.assign(features[0]) == codebook.clusters.assign(features[0]))
