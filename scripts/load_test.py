@@ -1,7 +1,7 @@
 """Loads a running server, and sends it what it has to refuse: load_test.py ADDRESS [KEY] [--clients 32] [--seconds 120]
 
-Needs nothing beyond Python. Four parts, each with its numbers; the first thing that is not right ends the test:
-conversations at once, requests that are wrong, clients that vanish, and the time to the first sound of a spoken question's answer.
+Needs nothing beyond Python. Four parts, each with its numbers; the first thing that is not right ends the test: conversations
+at once, requests that are wrong, clients that vanish, and the time to the first sound of a spoken question's answer.
 Start the server with the standard limits (8 replies at once, 64 waiting).
 """
 
@@ -45,7 +45,7 @@ def spread(seconds: list[float]) -> str:
 
 
 def question(seconds: float, seed: int) -> str:
-    """The spoken question, cut to a length, with noise of its own: no cache has seen it. As base64 of a wav."""
+    """The spoken question, cut to a length, with noise of its own, so that no cache knows it. As base64 of a wav."""
     with wave.open(str(EXAMPLES / "question.wav")) as sound:
         rate, samples = sound.getframerate(), array.array("h", sound.readframes(int(sound.getframerate() * seconds)))
     noise = random.Random(seed)
@@ -294,8 +294,8 @@ async def vanishing() -> None:
 async def first_sound() -> None:
     """A spoken question of 3 s, each time another, answered in speech: until the first sound is here, over HTTP."""
     sounds, texts = [], []
-    for seed in range(1, 21):
-        part = {"type": "input_audio", "input_audio": {"data": question(3, seed), "format": "wav"}}
+    for _ in range(20):
+        part = {"type": "input_audio", "input_audio": {"data": question(3, random.getrandbits(64)), "format": "wav"}}
         request = chat([part], stream=True, modalities=["text", "audio"], audio={"voice": "lyra", "format": "pcm16"})
         _, first, _, sound = await reply(request)
         texts.append(first)

@@ -11,12 +11,12 @@ public final class Conversation: Sendable {
     public let lyra: Lyra
     let id = UUID()
     let system: String?
+    let owner: String
     /// The reply begun last. A cancelled one may still be winding down when the next begins.
     private let latest = Mutex<Task<Void, Never>?>(nil)
 
-    init(_ lyra: Lyra, system: String?) {
-        self.lyra = lyra
-        self.system = system
+    init(_ lyra: Lyra, system: String?, owner: String) {
+        (self.lyra, self.system, self.owner) = (lyra, system, owner)
     }
 
     deinit {
@@ -86,5 +86,8 @@ struct ConversationState {
     /// Whether they went back to the first block of the context, for the question to choose anew.
     var wasRechosen = false
 
-    init(decoder: DecoderState) { self.decoder = decoder }
+    /// Whose conversation it is; nothing is shared with those of others.
+    let owner: String
+
+    init(decoder: DecoderState, owner: String) { (self.decoder, self.owner) = (decoder, owner) }
 }

@@ -82,9 +82,12 @@ public actor Lyra {
     }
 
     /// Starts a conversation. It ends when the last reference to it goes.
-    /// - Parameter system: the system prompt; the models were trained with the default. nil for none.
-    public nonisolated func conversation(system: String? = ChatTemplate().systemPrompt) -> Conversation {
-        Conversation(self, system: system)
+    /// - Parameters:
+    ///   - system: the system prompt; the models were trained with the default. nil for none.
+    ///   - owner: whose it is. Conversations that begin alike share what was computed, but only those of one owner: how soon a
+    ///     reply begins, and its usage, would tell others what was asked.
+    public nonisolated func conversation(system: String? = ChatTemplate().systemPrompt, owner: String = "") -> Conversation {
+        Conversation(self, system: system, owner: owner)
     }
 
     func close(_ id: UUID) {

@@ -40,10 +40,10 @@ extension Lyra {
         _ conversation: Conversation, _ body: (inout ConversationState, isolated Lyra) async throws -> Void
     ) async throws {
         let id = conversation.id
-        var state = conversations[id] ?? ConversationState(decoder: model.decoder.newState())
+        var state = conversations[id] ?? ConversationState(decoder: model.decoder.newState(), owner: conversation.owner)
         guard !state.isBusy else { throw MediaUseError.busy }
         let before = state.savePoint
-        conversations[id] = ConversationState(busyFrom: model.decoder.newState())
+        conversations[id] = ConversationState(busyFrom: model.decoder.newState(), owner: state.owner)
         replies += 1
         defer {
             replies -= 1
@@ -60,8 +60,8 @@ extension Lyra {
 
 extension ConversationState {
     /// Stands in for a conversation whose state is in use.
-    init(busyFrom decoder: DecoderState) {
-        self.init(decoder: decoder)
+    init(busyFrom decoder: DecoderState, owner: String) {
+        self.init(decoder: decoder, owner: owner)
         isBusy = true
     }
 

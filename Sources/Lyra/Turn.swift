@@ -129,6 +129,7 @@ public struct Usage: Sendable, Codable {
     public var promptTokens = 0
     /// Of them, those taken from the cache of earlier turns.
     public var cachedTokens = 0
+    /// Of all tokens of the context, those of pictures and videos, and those of speech.
     public var visionTokens = 0
     public var speechTokens = 0
     /// Windows of speech that came in, and those of them that had been encoded before.

@@ -54,7 +54,7 @@ extension TurnRun {
         var encoded: [EncodedPart] = []
         let past = state.windows
         let choice = { [self] (windows: Int) in chosenAdapter(windows: max(past, windows)) }
-        if options.trace == nil, parts.contains(where: \.isMedium) { encoder.known = lyra.knownMedia(projector: choice(2)) }
+        if options.trace == nil, parts.contains(where: \.isMedium) { encoder.known = lyra.knownMedia(projector: choice(2), owner: state.owner) }
         for part in parts {
             switch part {
             case .text: continue
@@ -128,7 +128,7 @@ extension TurnRun {
         let pending = Array(state.ids[state.cached...])
         // Media whose placeholders are covered by the caches are not needed again.
         let inserted = pending.count(where: { $0 == Placeholder.image || $0 == Placeholder.speech })
-        let (input, spans) = try model.decoder.assemble(pending, media: Array(state.media.suffix(inserted)), after: state.decoder)
+        let (input, _) = try model.decoder.assemble(pending, media: Array(state.media.suffix(inserted)), after: state.decoder)
         if let trace = options.trace {
             trace.record("position_ids", input.positions.array)
             trace.record("inputs_embeds", input.embeddings)
@@ -152,10 +152,10 @@ extension TurnRun {
         timings.add(.prefill, duration)
         timings.prefillTokensPerSecond = Double(input.positions.count) / (duration / .seconds(1))
         usage.promptTokens = prefill.state.tokens
-        for span in spans {
-            switch span.kind {
-            case .vision: usage.visionTokens += span.range.count
-            case .speech: usage.speechTokens += span.range.count
+        for medium in state.media {
+            switch medium {
+            case .vision: usage.visionTokens += medium.count
+            case .speech: usage.speechTokens += medium.count
             }
         }
         sendEvidence(prefill.extractions, lengths: prefill.state.lengths, state)

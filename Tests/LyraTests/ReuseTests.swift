@@ -29,6 +29,23 @@ import Testing
         ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted()
     }
 
+    // MARK: Owners
+
+    @Test func ownersShareNothing() async throws {
+        let lyra = try await open()
+        let question: [Part] = [.samples(Self.recording), .text("What is repeated?")]
+        func ask(_ conversation: Conversation) async throws -> Reply {
+            try await conversation.respond(to: question, options: Fixture.options())
+        }
+        let first = lyra.conversation(owner: "first"), same = lyra.conversation(owner: "first"), other = lyra.conversation(owner: "other")
+        let reply = try await ask(first), stranger = try await ask(other), again = try await ask(same)
+        #expect(stranger.usage.cachedTokens == 0 && stranger.usage.knownSpeechWindows == 0)
+        #expect(again.usage.cachedTokens > 0 && again.usage.knownSpeechWindows == 3)
+        // Media are counted wherever their tokens come from.
+        #expect(again.usage.speechTokens == reply.usage.speechTokens && reply.usage.speechTokens == stranger.usage.speechTokens)
+        #expect(stranger.tokenIDs == reply.tokenIDs && again.tokenIDs == reply.tokenIDs)
+    }
+
     // MARK: Encoded speech
 
     @Test func encodedSpeechIsReadFromTheFolder() async throws {

@@ -111,7 +111,7 @@ extension Lyra {
         let layers = model.configuration.layers
         var best: (ids: Int, decoder: DecoderState)?, kept: Int?
         func consider(_ donor: ConversationState, _ index: Int?) {
-            guard let found = state.beginning(from: donor, extractor: extractor, layers: layers),
+            guard donor.owner == state.owner, let found = state.beginning(from: donor, extractor: extractor, layers: layers),
                 found.decoder.tokens >= max(Self.shortestBeginning, (best?.decoder.tokens ?? 0) + 1)
             else { return }
             (best, kept) = (found, index)
@@ -123,10 +123,10 @@ extension Lyra {
         (state.cached, state.decoder) = (best.ids, best.decoder)
     }
 
-    /// Tokens and frames of media that conversations hold, by what the encoder was given.
-    func knownMedia(projector: Adapter?) -> KnownMedia {
+    /// Tokens and frames of media that conversations of an owner hold, by what the encoder was given.
+    func knownMedia(projector: Adapter?, owner: String) -> KnownMedia {
         var known = KnownMedia()
-        for state in contexts.states + conversations.values where !state.isBusy { known.add(state, projector: projector) }
+        for state in contexts.states + conversations.values where !state.isBusy && state.owner == owner { known.add(state, projector: projector) }
         return known
     }
 }

@@ -1,5 +1,6 @@
 // Encoded speech on disk: a file a window of sound, named by what it was computed from.
 import Foundation
+import LyraMedia
 import LyraModel
 import MLX
 

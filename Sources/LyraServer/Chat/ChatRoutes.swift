@@ -24,7 +24,7 @@ struct ChatRoutes: Sendable {
         let plan = try await ChatPlan(body.messages, media: service.resolver(owner: owner)) { service.spoken.text($0, owner: owner) }
         let generation = Generation(service, client: context.client) { [service, options] in
             let lyra = service.lyra
-            let conversation = plan.system.map { lyra.conversation(system: $0) } ?? lyra.conversation()
+            let conversation = plan.system.map { lyra.conversation(system: $0, owner: owner) } ?? lyra.conversation(owner: owner)
             for exchange in plan.history { try await conversation.add(exchange.parts, answer: exchange.answer, options: options) }
             return conversation.reply(to: plan.question, options: options)
         }

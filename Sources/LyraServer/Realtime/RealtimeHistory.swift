@@ -41,7 +41,7 @@ struct RealtimeHistory: Sendable {
 
     /// The conversation is gone on with if its items are still what they were; else it is told anew, which is cheap where
     /// sound has been encoded before.
-    func plan(_ items: [RealtimeItem], instructions: String?, lyra: Lyra) -> Plan {
+    func plan(_ items: [RealtimeItem], instructions: String?, lyra: Lyra, owner: String) -> Plan {
         let items = items.filter { $0.status != "in_progress" }
         let all = items.map(Known.init)
         let isGoingOn = conversation != nil && instructions == self.instructions && all.starts(with: known)
@@ -58,7 +58,9 @@ struct RealtimeHistory: Sendable {
             }
         }
         return Plan(
-            conversation: talk ?? (system.isEmpty ? lyra.conversation() : lyra.conversation(system: system.joined(separator: "\n"))),
+            conversation: talk
+                ?? (system.isEmpty
+                    ? lyra.conversation(owner: owner) : lyra.conversation(system: system.joined(separator: "\n"), owner: owner)),
             exchanges: exchanges, question: pending.isEmpty ? [.text("")] : pending, covered: all, instructions: instructions)
     }
 

@@ -234,7 +234,7 @@ actor RealtimeSession {
         let feed = input.feed
         let reply = RealtimeResponse(session: self, options: options)
         response = reply
-        let plan = history.plan(items, instructions: instructions, lyra: service.lyra)
+        let plan = history.plan(items, instructions: instructions, lyra: service.lyra, owner: owner)
         reply.start(plan, after: feed)
     }
 
@@ -260,7 +260,7 @@ actor RealtimeSession {
 
     /// Writes down what was said, beside the reply to it.
     private func transcribe(_ item: String, _ recording: Recording) {
-        let feed = input.feed, service = service, client = client
+        let feed = input.feed, service = service, client = client, owner = owner
         Task { [weak self] in
             do {
                 await feed.finish()
@@ -268,7 +268,7 @@ actor RealtimeSession {
                     var options = ReplyOptions()
                     options.maximumTokens = 444
                     let instruction = Transcriber(lyra: service.lyra).instruction
-                    return try await service.lyra.conversation().respond(to: [.recording(recording), .text(instruction)], options: options).text
+                    return try await service.lyra.conversation(owner: owner).respond(to: [.recording(recording), .text(instruction)], options: options).text
                 }
                 await self?.transcribed(item, text.trimmingCharacters(in: .whitespacesAndNewlines))
             } catch {
