@@ -231,7 +231,7 @@ def wrong_requests() -> list[tuple]:
 
 
 async def refusals() -> None:
-    """Each request again and again, sixteen at a time, of which at most four are sockets."""
+    """Each request again and again, sixteen at a time."""
     kinds, count = wrong_requests(), 0
     before, gate = await metric("lyra_resident_bytes"), asyncio.Semaphore(16)
     health = []
