@@ -165,10 +165,8 @@ int cmlx_async_eval(const cmlx_array *arrays, size_t count) {
     });
 }
 
-bool cmlx_on_gpu(void) {
-    bool result = false;
-    guard([&] { result = stream().device == mx::Device::gpu; });
-    return result;
+int cmlx_on_gpu(bool *out) {
+    return guard([&] { *out = stream().device == mx::Device::gpu; });
 }
 
 size_t cmlx_memory_get(cmlx_memory which) {

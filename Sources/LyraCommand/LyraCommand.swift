@@ -1,6 +1,7 @@
 // The command line: its root, and how a run ends.
 import ArgumentParser
 import Foundation
+import MLX
 
 @main
 struct LyraCommand: AsyncParsableCommand {
@@ -47,6 +48,7 @@ struct LyraCommand: AsyncParsableCommand {
     static func run(_ arguments: [String]) async -> Int32 {
         let work = Task { () async throws -> Void in
             var command = try parseAsRoot(arguments)
+            _ = try Device.current
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {

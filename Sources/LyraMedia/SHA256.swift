@@ -3,14 +3,11 @@ import CFFmpeg
 
 /// A SHA-256 digest of bytes that come piece by piece.
 package struct SHA256: ~Copyable {
-    private let state: OpaquePointer
+    private let state = UnsafeMutableRawPointer.allocate(byteCount: cff_sha256_size(), alignment: 16)
 
-    package init() {
-        guard let state = cff_sha256_new() else { fatalError("no memory for a digest") }
-        self.state = state
-    }
+    package init() { cff_sha256_begin(state) }
 
-    deinit { cff_sha256_free(state) }
+    deinit { state.deallocate() }
 
     package mutating func update(_ bytes: UnsafeRawBufferPointer) { cff_sha256_update(state, bytes.baseAddress, bytes.count) }
 

@@ -10,10 +10,10 @@ package func concurrently(_ count: Int, _ body: (Int) -> Void) {
 }
 
 /// An array whose elements are made on all processors at once.
-package func concurrently<Element>(_ count: Int, _ make: (Int) -> Element) -> [Element] {
+package func concurrentMap<Element>(_ count: Int, _ make: (Int) -> Element) -> [Element] {
     [Element](unsafeUninitializedCapacity: count) { buffer, made in
         let base = buffer.baseAddress
-        concurrently(count) { number -> Void in base.map { ($0 + number).initialize(to: make(number)) } }
+        concurrently(count) { number in base.map { ($0 + number).initialize(to: make(number)) } }
         made = count
     }
 }

@@ -72,9 +72,16 @@ public enum Memory {
 }
 
 /// Where operations run.
-public enum Device: String, Sendable {
+public enum Device: Sendable {
     case cpu, gpu
 
     /// A GPU where MLX was built for one and finds it, unless the environment says `LYRA_DEVICE=cpu`.
-    public static var current: Device { cmlx_on_gpu() ? .gpu : .cpu }
+    /// - Throws: `MLXError` if `LYRA_DEVICE` or `LYRA_GPU_MEMORY` says what cannot be. Programs ask once, before they compute.
+    public static var current: Device {
+        get throws(MLXError) {
+            var isGPU = false
+            try MLXError.check(cmlx_on_gpu(&isGPU))
+            return isGPU ? .gpu : .cpu
+        }
+    }
 }

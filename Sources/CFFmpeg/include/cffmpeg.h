@@ -139,11 +139,10 @@ bool cff_input_frame_rgb(cff_input *input, bool on_white, uint8_t *rgb, cff_stat
 /// A PNG file of the pixels; `*bytes` is to be freed with cff_free.
 bool cff_png_encode(const uint8_t *rgb, int width, int height, uint8_t **bytes, size_t *count, cff_status *status);
 
-/// A SHA-256 digest in the making; NULL without memory.
-typedef struct AVSHA cff_sha256;
-cff_sha256 *cff_sha256_new(void);
-void cff_sha256_update(cff_sha256 *sha, const void *bytes, size_t count);
-void cff_sha256_finish(cff_sha256 *sha, uint8_t digest[32]);
-void cff_sha256_free(cff_sha256 *sha);
+/// A SHA-256 digest in the making, in cff_sha256_size() bytes of the caller's.
+size_t cff_sha256_size(void);
+void cff_sha256_begin(void *sha);
+void cff_sha256_update(void *sha, const void *bytes, size_t count);
+void cff_sha256_finish(void *sha, uint8_t digest[32]);
 
 #endif

@@ -53,10 +53,11 @@ int cmlx_eval(const cmlx_array *arrays, size_t count);
 /// Starts computing arrays and returns at once.
 int cmlx_async_eval(const cmlx_array *arrays, size_t count);
 
+/// Whether operations run on a GPU; fails if the environment asks for a device that is not there (docs/gpu.md).
+int cmlx_on_gpu(bool *out);
+
 typedef enum { CMLX_MEMORY_ACTIVE, CMLX_MEMORY_PEAK, CMLX_MEMORY_CACHE, CMLX_MEMORY_LIMIT, CMLX_MEMORY_CACHE_LIMIT } cmlx_memory;
 /// Bytes.
-/// Whether operations run on a GPU (see LYRA_DEVICE in docs/gpu.md).
-bool cmlx_on_gpu(void);
 size_t cmlx_memory_get(cmlx_memory which);
 /// Sets a limit in bytes; for PEAK any value resets it, for CACHE any value empties the cache.
 int cmlx_memory_set(cmlx_memory which, size_t bytes);

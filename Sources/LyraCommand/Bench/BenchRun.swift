@@ -20,7 +20,7 @@ struct BenchRun: Sendable {
         if stages.contains(.contexts) { try await contexts(&results) }
         if stages.contains(.recording) { try await recording(&results) }
         results.peakMemory = Machine.peakMemory  // before the machine is measured, which takes memory too
-        results.bandwidth = try await step("memory") { _ in Device.current == .gpu ? Machine.deviceReadBandwidth() : Machine.readBandwidth() }
+        results.bandwidth = try await step("memory") { _ in try Device.current == .gpu ? Machine.deviceReadBandwidth() : Machine.readBandwidth() }
         results.product = try await step("matrix products") { _ in Machine.matrixProduct(precision) }
     }
 

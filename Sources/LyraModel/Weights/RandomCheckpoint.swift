@@ -211,8 +211,8 @@ struct RandomValues {
         let count = count, start = generator.state, piece = 1 << 20
         var data = Data(count: count * 2)
         data.withUnsafeMutableBytes { raw in
-            let out = SendablePointer(raw.bindMemory(to: UInt16.self))
-            DispatchQueue.concurrentPerform(iterations: (count + piece - 1) / piece) { p in
+            let out = raw.bindMemory(to: UInt16.self)
+            concurrently((count + piece - 1) / piece) { p in
                 var random = SplitMix64(state: start &+ UInt64(p) &* 0xD134_2543_DE82_EF95)
                 var i = p * piece
                 let end = min(count, i + piece)
@@ -220,7 +220,7 @@ struct RandomValues {
                     while i < end {
                         var word = random.next()
                         for _ in 0..<min(4, end - i) {
-                            out.buffer[i] = table[Int(word & 0xFFFF)]
+                            out[i] = table[Int(word & 0xFFFF)]
                             word >>= 16
                             i += 1
                         }
@@ -229,12 +229,6 @@ struct RandomValues {
             }
         }
         return data
-    }
-
-    /// Threads write disjoint pieces of the buffer.
-    private struct SendablePointer: @unchecked Sendable {
-        let buffer: UnsafeMutableBufferPointer<UInt16>
-        init(_ buffer: UnsafeMutableBufferPointer<UInt16>) { self.buffer = buffer }
     }
 
     private static func half(_ value: Float, _ dtype: DType) -> UInt16 {

@@ -41,7 +41,7 @@ public struct LogMel {
         let size = Self.transformSize, columns = size / 2 + 1, windows = Array(windows), taken = frames * size
         let framed = [Float](unsafeUninitializedCapacity: windows.count * taken) { buffer, count in
             let base = buffer.baseAddress
-            concurrently(windows.count) { window -> Void in
+            concurrently(windows.count) { window in
                 frame(windows[window], into: UnsafeMutableBufferPointer(start: base.map { $0 + window * taken }, count: taken))
             }
             count = windows.count * taken

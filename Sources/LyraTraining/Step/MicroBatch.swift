@@ -181,7 +181,7 @@ struct MicroBatchBuilder {
             batch.positions.append(positions)
             batch.lengths.append(sources.count - start)
         }
-        batch.pictures = concurrently(pictures.count) { number in
+        batch.pictures = concurrentMap(pictures.count) { number in
             let (frames, vision) = pictures[number]
             return Patches(
                 frames: frames.map(\.pixels), size: PixelSize(height: frames[0].height, width: frames[0].width), vision: vision,
