@@ -55,6 +55,37 @@ struct PictureTests {
         #expect(try #require(areas[true]?.min()) > 2 * (try #require(areas[false]?.max())))
     }
 
+    /// Regions lie where their colour is, and text has its words and letters.
+    @Test func regionsSayWhatIsWhere() throws {
+        for index in 0..<30 {
+            var random = SeededRandom(9, index), noise = SeededRandom(9, "draw", index)
+            let scene = ShapeScene(mixed: &random), canvas = try Canvas()
+            scene.draw(canvas, &noise)
+            let image = try canvas.image()
+            #expect(canvas.regions.map { $0.labels.prefix(2).joined(separator: " ") } == scene.shapes.map { "\($0.kind) \($0.colour)" })
+            for region in canvas.regions {
+                let box = region.box.map { Int($0) }
+                let found = counts(image, max(0, box[0])..<min(224, box[2]), max(0, box[1])..<min(224, box[3])).max { $0.value < $1.value }
+                #expect(found?.key.rawValue == region.labels[1], "item \(index)")
+            }
+        }
+        let canvas = try Canvas()
+        canvas.fill((1, 1, 1))
+        canvas.set((0, 0, 0))
+        canvas.font(.plain, size: 30)
+        canvas.text("Go 42 123", at: 10, 50, labels: ["black"])
+        #expect(canvas.regions.map(\.labels) == [["black", "go"], ["g"], ["o"], ["black", "42"], ["4"], ["2"], ["black"], ["1"], ["2"], ["3"]])
+        let letters = canvas.regions.filter { $0.labels[0].count == 1 }
+        #expect(zip(letters, letters.dropFirst()).allSatisfy { $0.box[2] <= $1.box[0] + 0.2 })
+        let image = try canvas.image()
+        for letter in letters {
+            let ink = (Int(letter.box[1])..<Int(letter.box[3])).contains { y in
+                (Int(letter.box[0])..<Int(letter.box[2])).contains { x in image.pixels[(y * 224 + x) * 3] < 100 }
+            }
+            #expect(ink)
+        }
+    }
+
     @Test func theFrontShapeCoversTheOther() throws {
         for index in 0..<20 {
             var random = SeededRandom(7, index)

@@ -25,7 +25,8 @@ struct MemorisationTests {
         let learnt = try await learnAnswers(.imageText, folder)
         var configuration = TrainingConfiguration(
             stage: .speechGenerator, model: learnt.output + "/model", output: folder.path + "/spoken", data: learnt.data)
-        (configuration.batchSize, configuration.epochs, configuration.learningRate) = (20, 120, 3e-3)
+        (configuration.batchSize, configuration.epochs, configuration.learningRate) = (20, 60, 5e-3)
+        configuration.optimizer = .muon
         (configuration.precision, configuration.gradientCheckpointing) = (.f32, false)
         configuration.checkpointEvery = 1_000_000
         let began = ContinuousClock.now
@@ -70,7 +71,8 @@ struct MemorisationTests {
 
     /// Trains on 200 samples of a kind and expects the model to know them; returns what it was configured with.
     private func learnAnswers(_ kind: SampleKind, _ folder: TemporaryRun) async throws -> TrainingConfiguration {
-        var configuration = try folder.configuration(kind, count: 200, epochs: kind.hasImage ? 60 : 150)
+        var configuration = try folder.configuration(kind, count: 200, epochs: kind.hasImage ? 40 : 75)
+        (configuration.learningRate, configuration.optimizer) = (5e-3, .muon)
         if kind == .longSpeech { configuration.extractor = ExtractorOptions(blocks: 2, keepRate: 0.5, layers: 4) }
         configuration.cache = folder.path + "/cache"
         let began = ContinuousClock.now
@@ -153,7 +155,8 @@ struct TemporaryRun {
                 prompt += "<speech>\n"
             }
             let letters = (0..<6).map { _ in UInt8(97 + random.next() % 26) }
-            let answer = String(decoding: letters, as: UTF8.self)
+            // Frames of an answer's first token all see the same, so they can become one unit at most: it has no sound here.
+            let answer = "0" + String(decoding: letters, as: UTF8.self)
             // Three units a letter; those of other letters differ.
             sample["units"] = letters.flatMap { letter in (0..<3).map { (Int(letter) * 31 + $0 * 347) % 1_000 } }
             sample["conversations"] = [["from": "human", "value": prompt + "Name?"], ["from": "gpt", "value": answer]]

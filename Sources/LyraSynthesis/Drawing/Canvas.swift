@@ -12,6 +12,8 @@ final class Canvas {
     let width, height: Int
     private let surface: OpaquePointer
     let context: OpaquePointer
+    /// What has been drawn where, as far as it was labelled; text always is.
+    private(set) var regions: [Region] = []
     /// Cairo 1.16 opens and closes fonts in one FreeType library from any thread without a lock of its own, which crashes.
     private static let fonts = Mutex(())
 
@@ -80,15 +82,39 @@ final class Canvas {
     }
 
     /// Text with its ink's middle at the point.
-    func text(_ text: String, centredAt x: Double, _ y: Double) {
+    func text(_ text: String, centredAt x: Double, _ y: Double, labels: [String] = []) {
         let extents = extents(of: text)
-        self.text(text, at: x - extents.x_bearing - extents.width / 2, y - extents.y_bearing - extents.height / 2)
+        self.text(text, at: x - extents.x_bearing - extents.width / 2, y - extents.y_bearing - extents.height / 2, labels: labels)
     }
 
-    /// Text from a point on its base line.
-    func text(_ text: String, at x: Double, _ y: Double) {
+    /// Text from a point on its base line. Its region gets its words, its letters and what else is given as labels.
+    func text(_ text: String, at x: Double, _ y: Double, labels: [String] = []) {
         cairo_move_to(context, x, y)
         Canvas.fonts.withLock { _ in cairo_show_text(context, text) }
+        let extents = extents(of: text), top = y + extents.y_bearing, bottom = top + extents.height
+        func advance(_ count: Int) -> Double { x + self.extents(of: String(text.prefix(count))).x_advance }
+        var start = 0
+        for word in text.split(separator: " ") {
+            // Numbers of more digits are too many to know each.
+            let isKnown = word.contains(where: \.isLetter) ? word.count > 1 : word.count == 2
+            label(advance(start), top, advance(start + word.count), bottom, labels + (isKnown ? ["\(word.lowercased())"] : []))
+            for (place, letter) in word.enumerated() {
+                label(advance(start + place), top, advance(start + place + 1), bottom, [letter.lowercased()])
+            }
+            start += word.count + 1
+        }
+    }
+
+    // MARK: Labels
+
+    /// Notes what is in a part of the picture.
+    func label(_ x0: Double, _ y0: Double, _ x1: Double, _ y1: Double, _ labels: [String]) {
+        guard !labels.isEmpty else { return }
+        regions.append(Region(box: [x0, y0, x1, y1].map { ($0 * 10).rounded() / 10 }, labels: labels))
+    }
+
+    func label(around x: Double, _ y: Double, radius: Double, _ labels: [String]) {
+        label(x - radius, y - radius, x + radius, y + radius, labels)
     }
 
     private func extents(of text: String) -> cairo_text_extents_t {
@@ -126,6 +152,13 @@ final class Canvas {
         }
         return try RGBImage(width: width, height: height, pixels: pixels)
     }
+}
+
+/// A part of a picture and what is there to see: "red", "circle", "tiger", "t".
+struct Region: Encodable, Sendable, Equatable {
+    /// Left, top, right and bottom, in pixels.
+    var box: [Double]
+    var labels: [String]
 }
 
 /// A typeface that a Debian package brings.

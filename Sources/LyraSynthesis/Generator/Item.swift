@@ -25,6 +25,9 @@ struct Item {
         record.id = "\(split)-\(file.name)-" + String(format: "%06d", index)
     }
 
+    /// Whether lines say what is where in their pictures.
+    var learnsRegions: Bool { file.name == "pictures" }
+
     /// The line in the making.
     var record: Record {
         get { records[records.count - 1] }

@@ -8,6 +8,8 @@ struct Record: Encodable {
 
     var id = ""
     var image: String?
+    /// What the picture shows, and where.
+    var regions: [Region]?
     var video: String?
     var speech: [String] = []
     /// One for each speech; nil where there is none.
@@ -36,7 +38,7 @@ struct Record: Encodable {
     }
 
     enum CodingKeys: String, CodingKey {
-        case id, image, video, speech, transcripts = "speech_asr", conversations, ability, kind, answers, voice
+        case id, image, regions, video, speech, transcripts = "speech_asr", conversations, ability, kind, answers, voice
         case answerSpeech = "answer_speech"
         case factSeconds = "fact_seconds"
         case seconds
@@ -46,6 +48,7 @@ struct Record: Encodable {
         var keys = encoder.container(keyedBy: CodingKeys.self)
         try keys.encode(id, forKey: .id)
         try keys.encodeIfPresent(image, forKey: .image)
+        try keys.encodeIfPresent(regions, forKey: .regions)
         try keys.encodeIfPresent(video, forKey: .video)
         // A single one stands alone, several in a list.
         if speech.count > 1 {

@@ -33,7 +33,7 @@ struct ShardWriter {
                 shard.file.make(&item)
                 return item
             }
-            for item in items { try draw(item, &done) }
+            for index in items.indices { try draw(&items[index], &done) }
             let spoken = items.flatMap(\.spoken)
             for ((path, _), samples) in zip(spoken, try synthesiser.speak(spoken.map(\.text))) { try write(samples, path, &done) }
             for index in items.indices {
@@ -53,11 +53,12 @@ struct ShardWriter {
         try ShardFiles(plan.folder, shard.split, shard.file, shard.number).write(records, utterances)
     }
 
-    private func draw(_ item: Item, _ done: inout DataSet.Summary) throws {
+    private func draw(_ item: inout Item, _ done: inout DataSet.Summary) throws {
         for (path, scene, random) in item.pictures {
             var random = random
             let canvas = try Canvas()
             scene.draw(canvas, &random)
+            if item.learnsRegions { item.record.regions = canvas.regions }
             try write(try canvas.image().pngData(), path, &done)
             done.pictures += 1
         }

@@ -42,9 +42,12 @@ struct BarChart: Scene {
             let width = slot * 0.62, x = left + slot * (Double(index) + 0.5), height = Double(bar.value) * unit
             canvas.set(bar.colour.shade(&random))
             canvas.rectangle(x - width / 2, base - height, width, height)
+            let extreme = bars.contains { $0.value > bar.value } ? bars.contains { $0.value < bar.value } ? [] : ["shortest"] : ["tallest"]
+            let labels = ["value \(bar.value)", bar.colour.rawValue] + extreme
+            canvas.label(x - width / 2, base - height, x + width / 2, base, labels)
             canvas.set((0.1, 0.1, 0.1))
             canvas.fit(bar.label, font, size: 15, width: slot - 3)
-            canvas.text(bar.label, centredAt: x, base + 14)
+            canvas.text(bar.label, centredAt: x, base + 14, labels: labels)
             if showsValues {
                 canvas.font(font, size: 15)
                 canvas.text("\(bar.value)", centredAt: x, base - height - 10)

@@ -33,6 +33,7 @@ struct ClockScene: Scene {
     func draw(_ canvas: Canvas, _ random: inout SeededRandom) {
         canvas.fill(random.pick(Colour.papers))
         if isDigital { drawDigits(canvas, &random) } else { drawFace(canvas, &random) }
+        canvas.label(28, 28, 196, 196, ["hour \(hour)", "minute \(minute)", colour.rawValue])
     }
 
     private func drawDigits(_ canvas: Canvas, _ random: inout SeededRandom) {

@@ -40,7 +40,9 @@ struct GridScene: Scene {
         }
         for shape in shapes {
             let x = left + step * (Double(shape.place % side) + 0.5), y = top + step * (Double(shape.place / side) + 0.5)
-            shape.kind.draw(canvas, x, y, radius: step * random.real(0.3...0.38), shape.colour.shade(&random))
+            let radius = step * random.real(0.3...0.38)
+            shape.kind.draw(canvas, x, y, radius: radius, shape.colour.shade(&random))
+            canvas.label(around: x, y, radius: radius, shape.labels)
         }
     }
 

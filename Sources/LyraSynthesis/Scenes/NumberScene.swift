@@ -33,7 +33,7 @@ struct NumberScene: Scene {
             canvas.rectangle(x - width / 2 - 14, y - height / 2 - 14, width + 28, height + 28, outline: 3)
         }
         canvas.set(colour.shade(&random))
-        canvas.text(digits, centredAt: x, y)
+        canvas.text(digits, centredAt: x, y, labels: [colour.rawValue])
         if let title {
             canvas.font(font, size: 28)
             canvas.set((0.15, 0.15, 0.15))

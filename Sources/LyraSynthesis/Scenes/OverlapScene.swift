@@ -23,6 +23,9 @@ struct OverlapScene: Scene {
         let x = Double(canvas.width) / 2 + random.real(-12...12), y = Double(canvas.height) / 2 + random.real(-12...12)
         back.kind.draw(canvas, x + dx * distance / 2, y + dy * distance / 2, radius: radius, back.colour.shade(&random))
         front.kind.draw(canvas, x - dx * distance / 2, y - dy * distance / 2, radius: radius, front.colour.shade(&random))
+        // Of the one behind, what is seen.
+        canvas.label(around: x + dx * distance, y + dy * distance, radius: radius * 0.6, back.labels + ["behind"])
+        canvas.label(around: x - dx * distance / 2, y - dy * distance / 2, radius: radius, front.labels + ["in front"])
     }
 
     func question(_ split: Split, _ random: inout SeededRandom) -> Question {

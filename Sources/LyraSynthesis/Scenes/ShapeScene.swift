@@ -13,6 +13,7 @@ struct PlacedShape: Sendable, Equatable {
     var column: Int { place % 3 }
     var name: String { "\(colour) \(kind)" }
     var fullName: String { "\(isBig ? "big" : "small") \(name)" }
+    var labels: [String] { [kind.rawValue, colour.rawValue] }
 }
 
 /// The nine places.
@@ -58,6 +59,7 @@ struct ShapeScene: Scene {
             let x = (Double(shape.column) + 0.5) * cell + random.real(-slack...slack)
             let y = (Double(shape.row) + 0.5) * cell + random.real(-slack...slack)
             shape.kind.draw(canvas, x, y, radius: radius, shape.colour.shade(&random))
+            canvas.label(around: x, y, radius: radius, shape.labels + [shape.isBig ? "big" : "small"])
         }
     }
 

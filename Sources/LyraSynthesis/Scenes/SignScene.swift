@@ -38,7 +38,7 @@ struct SignScene: Scene {
                 canvas.rectangle(x - width / 2 - 10, y - height / 2 - 10, width + 20, height + 20, outline: 2)
             }
             canvas.set(label.colour.shade(&random))
-            canvas.text(text, centredAt: x, y)
+            canvas.text(text, centredAt: x, y, labels: [label.colour.rawValue])
         }
     }
 

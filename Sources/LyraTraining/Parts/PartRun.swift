@@ -57,7 +57,7 @@ struct PartRun<Training: PartTraining> {
         let checkpoints = RunCheckpoints(output: settings.output, kept: settings.keepCheckpoints)
         if !resume, !checkpoints.all.isEmpty { throw TrainingError.outputInUse(settings.output) }
         var weights = training.parameters
-        var optimizer: any Optimizer = AdamW(beta1: settings.betas[0], beta2: settings.betas[1], epsilon: settings.epsilon)
+        var optimizer = settings.optimizer.make(betas: settings.betas, epsilon: settings.epsilon)
         var state = RunState()
         state.fingerprint = "\(training.fingerprint), batch \(settings.batchSize), seed \(settings.seed), steps \(settings.steps)"
         if resume, let found = try checkpoints.load(into: &weights, &optimizer) {

@@ -6,6 +6,8 @@ import LyraModel
 public enum PartStage: String, Sendable, Codable, CaseIterable {
     /// The speech encoder, on recordings with transcripts.
     case speechEncoder = "speech_encoder"
+    /// The vision tower, on pictures with labelled regions.
+    case visionTower = "vision_tower"
     /// The vocoder with its duration predictor, on recordings of one voice and their units.
     case vocoder
 
@@ -13,7 +15,7 @@ public enum PartStage: String, Sendable, Codable, CaseIterable {
     /// - Throws: `ConfigurationError` if the file cannot be read.
     public init?(of path: String) throws {
         struct Header: Decodable { var stage: String }
-        let header = try PartConfiguration.read(Header.self, path)
+        let header = try PartSettings.read(Header.self, path)
         self.init(rawValue: header.stage)
     }
 }
@@ -34,6 +36,7 @@ public struct PartSettings: Sendable, Equatable {
     /// Share of all steps over which the learning rate rises.
     public var warmupRatio = 0.03
     public var weightDecay = 0.0
+    public var optimizer = OptimizerKind.adamW
     public var betas: [Double]
     public var epsilon = 1e-8
     /// Largest norm of all gradients together; longer ones are scaled down to it. 0: never.
@@ -52,7 +55,7 @@ public struct PartSettings: Sendable, Equatable {
     }
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case model, output, data, validation, batchSize, steps, learningRate, schedule, warmupRatio, weightDecay, betas, epsilon
+        case model, output, data, validation, batchSize, steps, learningRate, schedule, warmupRatio, weightDecay, optimizer, betas, epsilon
         case gradientClip, precision, seed, checkpointEvery, keepCheckpoints, validateEvery, loadingThreads
     }
 
@@ -68,6 +71,7 @@ public struct PartSettings: Sendable, Equatable {
         try values.read(.schedule, &schedule)
         try values.read(.warmupRatio, &warmupRatio)
         try values.read(.weightDecay, &weightDecay)
+        try values.read(.optimizer, &optimizer)
         try values.read(.betas, &betas)
         try values.read(.epsilon, &epsilon)
         try values.read(.gradientClip, &gradientClip)
@@ -91,6 +95,7 @@ public struct PartSettings: Sendable, Equatable {
         try values.encode(schedule, forKey: .schedule)
         try values.encode(warmupRatio, forKey: .warmupRatio)
         try values.encode(weightDecay, forKey: .weightDecay)
+        try values.encode(optimizer, forKey: .optimizer)
         try values.encode(betas, forKey: .betas)
         try values.encode(epsilon, forKey: .epsilon)
         try values.encode(gradientClip, forKey: .gradientClip)
@@ -107,20 +112,20 @@ public struct PartSettings: Sendable, Equatable {
             throw ConfigurationError.invalid(key: key, value: "empty", expected: "a folder")
         }
         guard !data.isEmpty else { throw ConfigurationError.invalid(key: "data", value: "empty", expected: "at least one data file") }
-        try PartConfiguration.range("batch_size", Double(batchSize), 1...100_000)
-        try PartConfiguration.range("steps", Double(steps), 1...1e9)
-        try PartConfiguration.range("learning_rate", learningRate, 0...1_000)
-        try PartConfiguration.range("warmup_ratio", warmupRatio, 0...1)
-        try PartConfiguration.range("weight_decay", weightDecay, 0...1_000)
+        try Self.range("batch_size", Double(batchSize), 1...100_000)
+        try Self.range("steps", Double(steps), 1...1e9)
+        try Self.range("learning_rate", learningRate, 0...1_000)
+        try Self.range("warmup_ratio", warmupRatio, 0...1)
+        try Self.range("weight_decay", weightDecay, 0...1_000)
         guard betas.count == 2, betas.allSatisfy({ (0..<1).contains($0) }) else {
             throw ConfigurationError.invalid(key: "betas", value: "\(betas)", expected: "two numbers from 0 to below 1")
         }
-        try PartConfiguration.range("epsilon", epsilon, 0...1)
-        try PartConfiguration.range("gradient_clip", gradientClip, 0...1e9)
-        try PartConfiguration.range("checkpoint_every", Double(checkpointEvery), 1...1e9)
-        try PartConfiguration.range("keep_checkpoints", Double(keepCheckpoints), 1...1e6)
-        if let validateEvery { try PartConfiguration.range("validate_every", Double(validateEvery), 1...1e9) }
-        try PartConfiguration.range("loading_threads", Double(loadingThreads), 1...256)
+        try Self.range("epsilon", epsilon, 0...1)
+        try Self.range("gradient_clip", gradientClip, 0...1e9)
+        try Self.range("checkpoint_every", Double(checkpointEvery), 1...1e9)
+        try Self.range("keep_checkpoints", Double(keepCheckpoints), 1...1e6)
+        if let validateEvery { try Self.range("validate_every", Double(validateEvery), 1...1e9) }
+        try Self.range("loading_threads", Double(loadingThreads), 1...256)
     }
 
     /// The same with all paths absolute; relative ones are relative to `folder`.
@@ -137,8 +142,27 @@ public struct PartSettings: Sendable, Equatable {
     }
 }
 
-/// Reading and writing of these stages' configuration files: snake case, relative paths, no unknown keys.
-enum PartConfiguration {
+/// The configuration file of such a stage: snake case, relative paths, no unknown keys.
+protocol PartConfiguration: CheckedConfiguration {
+    var settings: PartSettings { get set }
+    init()
+    /// Makes relative paths absolute.
+    mutating func resolve(in folder: String)
+}
+
+extension PartConfiguration {
+    mutating func resolve(in folder: String) { settings.resolve(in: folder) }
+
+    /// Reads and checks the file. Relative paths are relative to its folder.
+    public static func load(_ path: String) throws -> Self {
+        var configuration = try PartSettings.read(Self.self, path)
+        configuration.resolve(in: URL(fileURLWithPath: path).deletingLastPathComponent().path)
+        try configuration.check()
+        return configuration
+    }
+}
+
+extension PartSettings {
     static func read<T: Decodable>(_ type: T.Type, _ path: String) throws -> T {
         let data: Data
         do { data = try Data(contentsOf: URL(fileURLWithPath: path)) } catch {

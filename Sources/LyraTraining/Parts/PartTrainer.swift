@@ -31,45 +31,35 @@ public enum PartTrainer {
         _ stage: PartStage, _ path: String, overrides: PartOverrides = PartOverrides(), resume: Bool,
         report: @escaping (PartEvent) -> Void = { _ in }
     ) async throws -> [String] {
-        switch stage {
-        case .speechEncoder:
-            var configuration = try SpeechEncoderConfiguration.load(path)
+        func run<C: PartConfiguration>(_ begin: (C) throws -> some PartTraining) async throws -> [String] {
+            var configuration = try C.load(path)
             overrides.apply(to: &configuration.settings)
             try configuration.check()
-            let training = try SpeechEncoderTraining(configuration)
             return try await PartRun(
-                settings: configuration.settings, training: training, configuration: PartConfiguration.json(configuration),
+                settings: configuration.settings, training: begin(configuration), configuration: PartSettings.json(configuration),
                 report: report
             ).run(resume: resume)
-        case .vocoder:
-            var configuration = try VocoderTrainingConfiguration.load(path)
-            overrides.apply(to: &configuration.settings)
-            try configuration.check()
-            let training = try VocoderTraining(configuration)
-            return try await PartRun(
-                settings: configuration.settings, training: training, configuration: PartConfiguration.json(configuration),
-                report: report
-            ).run(resume: resume)
+        }
+        return switch stage {
+        case .speechEncoder: try await run(SpeechEncoderTraining.init)
+        case .visionTower: try await run(VisionTowerTraining.init)
+        case .vocoder: try await run(VocoderTraining.init)
         }
     }
 
     /// The settings of a stage with every key, as a file to start from.
     public static func template(_ stage: PartStage, _ preset: Preset) throws -> Data {
         let name = preset.configurations.name
-        func fill(_ settings: inout PartSettings, _ data: String) {
-            (settings.model, settings.output) = ("work_dirs/\(name)", "runs/\(stage.rawValue)")
-            settings.data = [DataSource("data/\(data)")]
+        func filled<C: PartConfiguration>(_: C.Type, _ data: String, unitsFile: String? = nil) throws -> Data {
+            var configuration = C()
+            (configuration.settings.model, configuration.settings.output) = ("work_dirs/\(name)", "runs/\(stage.rawValue)")
+            configuration.settings.data = [DataSource("data/\(data)", unitsFile: unitsFile)]
+            return try PartSettings.json(configuration)
         }
-        switch stage {
-        case .speechEncoder:
-            var configuration = SpeechEncoderConfiguration()
-            fill(&configuration.settings, "speech.jsonl")
-            return try PartConfiguration.json(configuration)
-        case .vocoder:
-            var configuration = VocoderTrainingConfiguration()
-            fill(&configuration.settings, "voice.jsonl")
-            configuration.settings.data[0].unitsFile = "data/units.txt"
-            return try PartConfiguration.json(configuration)
+        return switch stage {
+        case .speechEncoder: try filled(SpeechEncoderConfiguration.self, "speech.jsonl")
+        case .visionTower: try filled(VisionTowerConfiguration.self, "pictures.jsonl")
+        case .vocoder: try filled(VocoderTrainingConfiguration.self, "voice.jsonl", unitsFile: "data/units.txt")
         }
     }
 }

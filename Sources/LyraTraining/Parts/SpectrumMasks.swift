@@ -29,10 +29,10 @@ public struct SpectrumMasks: Sendable, Codable, Equatable {
     }
 
     func check() throws {
-        try PartConfiguration.range("masks.time_masks", Double(timeMasks), 0...1_000)
-        try PartConfiguration.range("masks.time_length", Double(timeLength), 0...100_000)
-        try PartConfiguration.range("masks.frequency_masks", Double(frequencyMasks), 0...1_000)
-        try PartConfiguration.range("masks.frequency_share", frequencyShare, 0...1)
+        try PartSettings.range("masks.time_masks", Double(timeMasks), 0...1_000)
+        try PartSettings.range("masks.time_length", Double(timeLength), 0...100_000)
+        try PartSettings.range("masks.frequency_masks", Double(frequencyMasks), 0...1_000)
+        try PartSettings.range("masks.frequency_share", frequencyShare, 0...1)
     }
 
     /// What stays: [bins * frames] of ones and zeros; nil for all.

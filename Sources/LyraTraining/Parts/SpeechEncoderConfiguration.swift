@@ -4,7 +4,7 @@ import LyraMedia
 import LyraModel
 
 /// A run that trains the speech encoder to spell what it hears.
-public struct SpeechEncoderConfiguration: CheckedConfiguration, Equatable {
+public struct SpeechEncoderConfiguration: PartConfiguration, Equatable {
     public var settings = PartSettings(batchSize: 16, steps: 20_000, learningRate: 1e-3)
     /// Share of steps whose windows hold as many utterances as fit, as windows cut out of long recordings do.
     public var packedShare = 0.5
@@ -34,7 +34,7 @@ public struct SpeechEncoderConfiguration: CheckedConfiguration, Equatable {
         try values.read(.augmentation, &augmentation)
         try values.read(.masks, &masks)
         try values.read(.validationLimit, &validationLimit)
-        try PartConfiguration.refuseUnknown(
+        try PartSettings.refuseUnknown(
             decoder, known: CodingKeys.allCases.map(\.rawValue) + PartSettings.CodingKeys.allCases.map(\.rawValue))
     }
 
@@ -53,17 +53,9 @@ public struct SpeechEncoderConfiguration: CheckedConfiguration, Equatable {
     public func check() throws {
         try settings.check()
         try masks.check()
-        try PartConfiguration.range("packed_share", packedShare, 0...1)
-        try PartConfiguration.range("full_share", fullShare, 0...1)
-        try PartConfiguration.range("short_steps", Double(shortSteps), 0...1e9)
-        try PartConfiguration.range("validation_limit", Double(validationLimit), 1...1e9)
-    }
-
-    /// Reads and checks the file. Relative paths are relative to its folder.
-    public static func load(_ path: String) throws -> SpeechEncoderConfiguration {
-        var configuration = try PartConfiguration.read(Self.self, path)
-        configuration.settings.resolve(in: URL(fileURLWithPath: path).deletingLastPathComponent().path)
-        try configuration.check()
-        return configuration
+        try PartSettings.range("packed_share", packedShare, 0...1)
+        try PartSettings.range("full_share", fullShare, 0...1)
+        try PartSettings.range("short_steps", Double(shortSteps), 0...1e9)
+        try PartSettings.range("validation_limit", Double(validationLimit), 1...1e9)
     }
 }

@@ -73,15 +73,11 @@ final class SpeechEncoderTraining: PartTraining {
         }
         self.folder = folder
         whisper = try WhisperConfiguration.load(folder + "/config.json")
-        let source = try WeightFiles.open(folder), prefix = WhisperEncoder.prefix(in: source)
-        let recorder = Parameters(nil)
-        _ = WhisperEncoder(recorder, whisper, prefix: "")
-        var weights: [String: MLXArray] = [:], frozen: [String: MLXArray] = [:]
-        for request in recorder.requests {
-            let array = try source.array(prefix + request.name).asType(.float32) + Float(0)
-            // The table of positions is a formula.
-            if request.name.hasSuffix("embed_positions.weight") { frozen[request.name] = array } else { weights[request.name] = array }
-        }
+        let whisper = whisper
+        var weights = try TowerFolder.weights(folder, prefix: WhisperEncoder.prefix(in:)) { _ = WhisperEncoder($0, whisper, prefix: "") }
+        // The table of positions is a formula.
+        let frozen = weights.filter { $0.key.hasSuffix("embed_positions.weight") }
+        for name in frozen.keys { weights[name] = nil }
         let bound = 1 / Float(whisper.width).squareRoot()
         weights[SpellingEncoder.headWeight] = MLXRandom.uniform(
             low: -bound, high: bound, [CharacterTargets.count, whisper.width], key: MLXRandom.key(settings.seed &+ 0xC7C))
@@ -168,24 +164,7 @@ final class SpeechEncoderTraining: PartTraining {
     /// `speech_encoder/`, a folder as `mm_speech_tower` names one, and the spelling map beside it.
     func write(_ weights: [String: MLXArray], to output: String, steps: Int) throws -> [String] {
         let place = output + "/speech_encoder", head = output + "/spelling.safetensors"
-        let target = try AtomicFolder(place)
-        do {
-            let source = try WeightFiles.open(folder), prefix = WhisperEncoder.prefix(in: source)
-            var tensors: [String: MLXArray] = [:]
-            for name in source.names {
-                let own = name.hasPrefix(prefix) ? weights[String(name.dropFirst(prefix.count))] : nil
-                let stored = try source.array(name)
-                tensors[name] = own?.asType(stored.dtype) ?? stored
-            }
-            try SafetensorsWriter.save(tensors, metadata: ["format": "pt"], to: URL(fileURLWithPath: target.temporary + "/model.safetensors"))
-            for name in try FileManager.default.contentsOfDirectory(atPath: folder) where name.hasSuffix(".json") && !name.hasSuffix(".index.json") {
-                try FileManager.default.copyItem(atPath: "\(folder)/\(name)", toPath: "\(target.temporary)/\(name)")
-            }
-            try target.commit(replacing: true)
-        } catch {
-            target.abandon()
-            throw error
-        }
+        try TowerFolder.write(weights, like: folder, prefix: WhisperEncoder.prefix(in:), to: place)
         try SafetensorsWriter.save(
             weights.filter { $0.key == SpellingEncoder.headWeight || $0.key == SpellingEncoder.headBias },
             metadata: ["alphabet": String(CharacterTargets.characters)], to: URL(fileURLWithPath: head))

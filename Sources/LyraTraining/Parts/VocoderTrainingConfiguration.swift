@@ -3,7 +3,7 @@ import Foundation
 import LyraModel
 
 /// A run that trains the vocoder to speak units with one voice, and to know how long each lasts.
-public struct VocoderTrainingConfiguration: CheckedConfiguration, Equatable {
+public struct VocoderTrainingConfiguration: PartConfiguration, Equatable {
     public var settings = PartSettings(batchSize: 16, steps: 20_000, learningRate: 5e-4, betas: [0.8, 0.99])
     /// Length of the pieces of recordings that are learnt from, in frames of 20 ms; a multiple of 8.
     public var segmentFrames = 32
@@ -38,7 +38,7 @@ public struct VocoderTrainingConfiguration: CheckedConfiguration, Equatable {
         try values.read(.durationBatch, &durationBatch)
         listener = try values.decodeIfPresent(String.self, forKey: .listener)
         try values.read(.validationLimit, &validationLimit)
-        try PartConfiguration.refuseUnknown(
+        try PartSettings.refuseUnknown(
             decoder, known: CodingKeys.allCases.map(\.rawValue) + PartSettings.CodingKeys.allCases.map(\.rawValue))
     }
 
@@ -67,18 +67,13 @@ public struct VocoderTrainingConfiguration: CheckedConfiguration, Equatable {
         }
         for (key, weight) in [
             ("convergence", convergenceWeight), ("magnitude", magnitudeWeight), ("mel", melWeight), ("duration", durationWeight),
-        ] { try PartConfiguration.range("\(key)_weight", Double(weight), 0...1e6) }
-        try PartConfiguration.range("duration_batch", Double(durationBatch), 1...10_000)
-        try PartConfiguration.range("validation_limit", Double(validationLimit), 1...1e9)
+        ] { try PartSettings.range("\(key)_weight", Double(weight), 0...1e6) }
+        try PartSettings.range("duration_batch", Double(durationBatch), 1...10_000)
+        try PartSettings.range("validation_limit", Double(validationLimit), 1...1e9)
     }
 
-    /// Reads and checks the file. Relative paths are relative to its folder.
-    public static func load(_ path: String) throws -> VocoderTrainingConfiguration {
-        var configuration = try PartConfiguration.read(Self.self, path)
-        let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
-        configuration.settings.resolve(in: folder)
-        configuration.listener = configuration.listener.map { MediaFolders.join(folder, $0) }
-        try configuration.check()
-        return configuration
+    mutating func resolve(in folder: String) {
+        settings.resolve(in: folder)
+        listener = listener.map { MediaFolders.join(folder, $0) }
     }
 }

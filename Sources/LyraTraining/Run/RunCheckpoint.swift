@@ -80,6 +80,8 @@ struct RunCheckpoints {
                     loaded[name] = try read(stored, name)
                     if moments.tensors["first/" + name] != nil {
                         first[name] = try read(moments, "first/" + name)
+                    }
+                    if moments.tensors["second/" + name] != nil {
                         second[name] = try read(moments, "second/" + name)
                     }
                 }

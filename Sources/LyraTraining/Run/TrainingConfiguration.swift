@@ -81,6 +81,7 @@ public struct TrainingConfiguration: CheckedConfiguration, Equatable {
     /// Share of all steps over which the learning rate rises.
     public var warmupRatio: Double
     public var weightDecay: Double
+    public var optimizer = OptimizerKind.adamW
     public var betas: [Double]
     public var epsilon: Double
     /// Largest norm of all gradients together; longer ones are scaled down to it. 0: never.
@@ -164,6 +165,7 @@ public struct TrainingConfiguration: CheckedConfiguration, Equatable {
         try read(.schedule, &schedule)
         try read(.warmupRatio, &warmupRatio)
         try read(.weightDecay, &weightDecay)
+        try read(.optimizer, &optimizer)
         try read(.betas, &betas)
         try read(.epsilon, &epsilon)
         try read(.gradientClip, &gradientClip)
@@ -193,7 +195,7 @@ public struct TrainingConfiguration: CheckedConfiguration, Equatable {
 
     enum CodingKeys: String, CodingKey, CaseIterable {
         case stage, model, output, data, validation, trainable, adapter, lossWeights, extractor, batchSize, epochs, maximumSteps
-        case learningRate, schedule, warmupRatio, weightDecay, betas, epsilon, gradientClip, precision, gradientCheckpointing
+        case learningRate, schedule, warmupRatio, weightDecay, optimizer, betas, epsilon, gradientClip, precision, gradientCheckpointing
         case tokensPerPass, maximumTokens, groupsByLength, seed, compatible, shardsOptimizer, checkpointEvery, keepCheckpoints
         case validateEvery, explosionFactor, cache, releaseLayout
         case regulariser = "lcmr"
@@ -234,6 +236,9 @@ public struct TrainingConfiguration: CheckedConfiguration, Equatable {
         try number(.weightDecay, weightDecay, 0..<1_000)
         guard betas.count == 2, betas.allSatisfy({ (0..<1).contains($0) }) else {
             throw ConfigurationError.invalid(key: "betas", value: "\(betas)", expected: "two numbers from 0 to below 1")
+        }
+        guard optimizer == .adamW || !shardsOptimizer else {
+            throw ConfigurationError.invalid(key: "optimizer", value: optimizer.rawValue, expected: "adamw, where shards_optimizer is true")
         }
         try number(.epsilon, epsilon, 0..<1)
         try number(.gradientClip, gradientClip, 0..<1e9)

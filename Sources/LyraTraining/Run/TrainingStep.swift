@@ -34,12 +34,12 @@ struct TrainingStep {
             generatorLoss: SpeechGeneratorLoss(compatible: configuration.compatible), extractor: configuration.extractor,
             checkpointsLayers: configuration.gradientCheckpointing, towers: FrozenTowers(
                 cache: configuration.cache, salt: "\(configuration.model) \(configuration.precision.rawValue)"))
-        let (beta1, beta2) = (configuration.betas[0], configuration.betas[1])
         if let processes = group.processes, configuration.shardsOptimizer {
             optimizer = ShardedAdamW(
-                processes, parameters: weights.trainable, beta1: beta1, beta2: beta2, epsilon: configuration.epsilon)
+                processes, parameters: weights.trainable, beta1: configuration.betas[0], beta2: configuration.betas[1],
+                epsilon: configuration.epsilon)
         } else {
-            optimizer = AdamW(beta1: beta1, beta2: beta2, epsilon: configuration.epsilon)
+            optimizer = configuration.optimizer.make(betas: configuration.betas, epsilon: configuration.epsilon)
         }
         groups = Dictionary(
             uniqueKeysWithValues: weights.names.compactMap { name in configuration.trainable.group(of: name).map { (name, $0) } })

@@ -57,6 +57,58 @@ import Testing
         }
     }
 
+    /// Squares of four colours in one of the four tokens of a picture; where and what is to be named.
+    @Test func theVisionTowerLearnsToNameWhatIsWhere() async throws {
+        let place = try Place()
+        defer { place.remove() }
+        let colours: [(name: String, rgb: [UInt8])] = [("red", [220, 30, 30]), ("green", [30, 160, 60]), ("blue", [40, 60, 220]), ("black", [10, 10, 10])]
+        func pictures(_ name: String, count: Int, seed: UInt64) throws -> String {
+            var random = SplitMix64(state: seed), lines = ""
+            for number in 0..<count {
+                let (token, colour) = (Int.random(in: 0..<4, using: &random), colours[Int.random(in: 0..<4, using: &random)])
+                let (x0, y0) = (token % 2 * 28 + 6, token / 2 * 28 + 6)
+                var pixels = [UInt8](repeating: 240, count: 56 * 56 * 3)
+                for y in y0..<(y0 + 16) { for x in x0..<(x0 + 16) { pixels.replaceSubrange((y * 56 + x) * 3..<(y * 56 + x) * 3 + 3, with: colour.rgb) } }
+                try RGBImage(width: 56, height: 56, pixels: pixels).write(png: "\(place.path)/\(name)-\(number).png")
+                lines += #"{"id": "\#(number)", "image": "\#(name)-\#(number).png", "regions": [{"box": [\#(x0), \#(y0), \#(x0 + 16), \#(y0 + 16)], "labels": ["square", "\#(colour.name)"]}]}"# + "\n"
+            }
+            return try place.write("\(name).jsonl", lines)
+        }
+        _ = (try pictures("train", count: 60, seed: 3), try pictures("test", count: 30, seed: 4))
+        func configuration(_ output: String) throws -> String {
+            try place.write("\(output).json", """
+                {"stage": "vision_tower", "model": "\(place.model)", "output": "\(output)", "data": [{"path": "train.jsonl"}],
+                 "validation": [{"path": "test.jsonl"}], "batch_size": 8, "steps": 120, "learning_rate": 5e-3, "optimizer": "muon",
+                 "precision": "f32", "validate_every": 60, "checkpoint_every": 60}
+                """)
+        }
+        let written = try await PartTrainer.run(.visionTower, configuration("naming"), resume: false)
+        #expect(try place.metrics("naming").last?.validation == ["precision": 1, "recall": 1])
+        // The tower is one, and what it says is what training left.
+        let tower = try VisionConfiguration.load(place.path + "/naming/vision_tower/config.json")
+        let source = try WeightFiles.open(place.path + "/naming/vision_tower")
+        _ = VisionTransformer(Parameters(source), tower, prefix: VisionTransformer.prefix(in: source))
+        #expect(written.contains(place.path + "/naming/vision_tower"))
+        let names = try JSONDecoder().decode([String].self, from: Data(contentsOf: URL(fileURLWithPath: place.path + "/naming/naming.json")))
+        #expect(names == ["black", "blue", "green", "red", "square"])
+
+        // Stopped half way and gone on with: the same losses, with Muon's momenta from the checkpoint.
+        try FileManager.default.createDirectory(atPath: place.path + "/resumed/checkpoints", withIntermediateDirectories: true)
+        try FileManager.default.copyItem(
+            atPath: place.path + "/naming/checkpoints/step-00000060", toPath: place.path + "/resumed/checkpoints/step-00000060")
+        _ = try await PartTrainer.run(.visionTower, configuration("resumed"), resume: true)
+        let losses = try place.metrics("naming").suffix(60).map(\.losses), again = try place.metrics("resumed").map(\.losses)
+        #expect(losses == again)
+
+        // What is not a box is named with its place.
+        let bad = try place.write("bad.jsonl", #"{"id": "7", "image": "train-0.png", "regions": [{"box": [3, 2, 1], "labels": ["a"]}]}"# + "\n")
+        var overrides = PartOverrides()
+        (overrides.data, overrides.output) = ([bad], place.path + "/bad")
+        await #expect { try await PartTrainer.run(.visionTower, configuration("unused"), overrides: overrides, resume: false) } throws: {
+            "\($0.localizedDescription)".contains("regions[0].box")
+        }
+    }
+
     @Test func theSpeechEncoderLearnsToSpell() async throws {
         let place = try Place()
         defer { place.remove() }

@@ -1,0 +1,119 @@
+// Pictures of which is known what they show where, from data files: "image" and "regions" of an item.
+import Foundation
+import Lyra
+import LyraMedia
+import LyraModel
+
+/// A picture in the size that the vision tower sees, and what is in each of its tokens.
+struct LabelledPicture: Sendable {
+    var picture: RGBImage
+    /// Labels by token, row by row.
+    var labels: [[Int]]
+}
+
+/// The labelled pictures of several data files, numbered through. Other keys of their items do not matter.
+struct LabelledPictures: Sendable {
+    private struct Part: Sendable {
+        let file: DataFile
+        let folders: MediaFolders
+        let first: Int
+    }
+
+    private struct Stored: Decodable {
+        struct Region: Decodable {
+            var box: [Double]
+            var labels: [String]
+        }
+        var id: String?
+        var image: String?
+        var regions: [Region]?
+    }
+
+    private let parts: [Part]
+    private let media: MediaPreparation
+    let count: Int
+    /// All labels there are, in alphabetical order.
+    let labels: [String]
+    private let numbers: [String: Int]
+
+    /// Goes through the files once, for their labels.
+    /// - Parameter labels: those to be used instead; others are left out.
+    /// - Throws: ``DataFileError``, ``BadSample``.
+    init(_ sources: [DataSource], _ media: MediaPreparation, labels known: [String]? = nil) throws {
+        var parts: [Part] = [], count = 0
+        for source in sources {
+            let file = try DataFile(source.path)
+            parts.append(Part(file: file, folders: MediaFolders(source), first: count))
+            count += file.count
+        }
+        guard count > 0 else { throw DataFileError.noSamples(paths: sources.map(\.path)) }
+        (self.parts, self.media, self.count) = (parts, media, count)
+        if let known {
+            labels = known
+        } else {
+            var found: Set<String> = []
+            for part in parts {
+                for place in 0..<part.file.count { found.formUnion(try Self.stored(part, place).regions?.flatMap(\.labels) ?? []) }
+            }
+            labels = found.sorted()
+        }
+        numbers = Dictionary(uniqueKeysWithValues: zip(labels, 0...))
+    }
+
+    private static func stored(_ part: Part, _ place: Int) throws -> Stored {
+        let stored: Stored
+        do { stored = try JSONDecoder().decode(Stored.self, from: Data(part.file.bytes(place))) } catch let error as DecodingError {
+            throw part.file.bad(place, id: nil, SampleFault(.wrongKey, error.summary))
+        }
+        for (number, region) in (stored.regions ?? []).enumerated() {
+            let box = region.box
+            guard box.count == 4, box.allSatisfy(\.isFinite), box[0] <= box[2], box[1] <= box[3] else {
+                throw part.file.bad(
+                    place, id: stored.id,
+                    SampleFault(.wrongKey, key: "regions[\(number)].box", "expected left, top, right and bottom in pixels"))
+            }
+        }
+        return stored
+    }
+
+    /// - Parameter side: pixels of a token.
+    /// - Throws: ``BadSample`` if the item has no picture with regions, or its file is not one.
+    func item(_ index: Int, side: Int) throws -> LabelledPicture {
+        guard let part = parts.last(where: { $0.first <= index }) else { throw DataFileError.noSamples(paths: []) }
+        let place = index - part.first, stored = try Self.stored(part, place)
+        guard let image = stored.image, let regions = stored.regions else {
+            throw part.file.bad(place, id: stored.id, SampleFault(.wrongKey, key: "regions", "the item has no picture with regions"))
+        }
+        let source = MediaSource.file(MediaFolders.join(part.folders.pictures, image)), picture: RGBImage, size: (width: Int, height: Int)
+        do {
+            size = try ImageReader.size(of: source)
+            picture = try media.image(source) { throw SampleFault(.damaged, key: "image", "\(source.description): \($0)") }
+        } catch let error as SampleFault {
+            throw part.file.bad(place, id: stored.id, error)
+        } catch {
+            throw part.file.bad(place, id: stored.id, SampleFault(.unreadable, key: "image", error.localizedDescription))
+        }
+        let columns = picture.width / side, rows = picture.height / side
+        let scale = (x: Double(columns) / Double(size.width), y: Double(rows) / Double(size.height))
+        var labels = [Set<Int>](repeating: [], count: rows * columns)
+        for region in regions {
+            let numbers = region.labels.compactMap { self.numbers[$0] }
+            let (left, right) = (region.box[0] * scale.x, region.box[2] * scale.x)
+            let (top, bottom) = (region.box[1] * scale.y, region.box[3] * scale.y)
+            for row in Self.tokens(top, bottom, rows) {
+                for column in Self.tokens(left, right, columns) { labels[row * columns + column].formUnion(numbers) }
+            }
+        }
+        return LabelledPicture(picture: picture, labels: labels.map { $0.sorted() })
+    }
+
+    /// Tokens of a row or column that a stretch takes a good part of, or that hold a good part of it; in units of tokens.
+    static func tokens(_ low: Double, _ high: Double, _ count: Int) -> [Int] {
+        guard high > 0, low < Double(count) else { return [] }
+        let first = max(0, Int(low.rounded(.down))), last = min(count - 1, Int(high.rounded(.down)))
+        return (first...max(first, last)).filter { token in
+            let shared = min(high, Double(token + 1)) - max(low, Double(token))
+            return shared >= 0.4 * min(1, high - low)
+        }
+    }
+}

@@ -1,0 +1,122 @@
+// Training of the vision tower: what is to be seen in the place of each of its tokens, by a linear map that is left behind afterwards.
+import Foundation
+import Lyra
+import LyraMedia
+import LyraModel
+import MLX
+
+final class VisionTowerTraining: PartTraining {
+    let configuration: VisionTowerConfiguration
+    let parameters: [String: MLXArray]
+    let fingerprint: String
+    let loader: @Sendable (Int) throws -> [LabelledPicture]
+    let lossNames = ["naming"]
+    private let vision: VisionConfiguration
+    private let processor: ImageProcessorConfiguration
+    private let folder: String
+    private let labels: [String]
+    private let validation: LabelledPictures?
+
+    /// Names of the map's tensors.
+    private static let headWeight = "head.weight", headBias = "head.bias"
+
+    init(_ configuration: VisionTowerConfiguration) throws {
+        self.configuration = configuration
+        let settings = configuration.settings
+        let (location, _) = try ModelLocation.resolve(settings.model)
+        guard let folder = location.vision else {
+            throw location.missing["vision tower"] ?? TrainingError.missingPart("the checkpoint names no vision tower: \(location.model)")
+        }
+        self.folder = folder
+        let vision = try VisionConfiguration.load(folder + "/config.json")
+        self.vision = vision
+        let path = folder + "/preprocessor_config.json"
+        processor = FileManager.default.fileExists(atPath: path) ? try .load(path) : ImageProcessorConfiguration()
+        let media = MediaPreparation(vision: vision, processor: processor)
+        let pictures = try LabelledPictures(settings.data, media)
+        guard !pictures.labels.isEmpty else { throw TrainingError.noUsableSamples("pictures with labelled regions: the data") }
+        labels = pictures.labels
+        validation = settings.validation.isEmpty ? nil : try LabelledPictures(settings.validation, media, labels: labels)
+
+        var weights = try TowerFolder.weights(folder, prefix: VisionTransformer.prefix(in:)) { _ = VisionTransformer($0, vision) }
+        let bound = 1 / Float(vision.outputSize).squareRoot()
+        weights[Self.headWeight] = MLXRandom.uniform(
+            low: -bound, high: bound, [labels.count, vision.outputSize], key: MLXRandom.key(settings.seed &+ 0x5EE))
+        // As rare as labels are.
+        weights[Self.headBias] = MLXArray([Float](repeating: -4, count: labels.count), [labels.count])
+        eval(Array(weights.values))
+        parameters = weights
+        let side = vision.patchSize * vision.mergeSize
+        loader = { step in
+            var random = SplitMix64(state: settings.seed &* 0x9E37_79B9_7F4A_7C15 &+ UInt64(step) &* 0xD134_2543_DE82_EF95)
+            return try (0..<settings.batchSize).map { _ in
+                try pictures.item(Int.random(in: 0..<pictures.count, using: &random), side: side)
+            }
+        }
+        fingerprint = "pictures \(pictures.count), labels \(labels.count), width \(vision.width), depth \(vision.depth)"
+    }
+
+    /// -> [tokens, labels] float32, tokens of all pictures in their order.
+    private func logits(_ pictures: [LabelledPicture], _ weights: [String: MLXArray], isTraced: Bool) throws -> MLXArray {
+        let parameters = Parameters(
+            DictionarySource(weights, origin: "the vision tower"), computeType: configuration.settings.precision.dtype, isTraced: isTraced)
+        let tower = VisionTransformer(parameters, vision)
+        let head = (
+            weight: parameters.matrix(Self.headWeight, [labels.count, vision.outputSize]),
+            bias: parameters.vector(Self.headBias, [labels.count])
+        )
+        try parameters.finish()
+        let patches = concurrentMap(pictures.count) { [vision, processor] number in
+            let picture = pictures[number].picture
+            return Patches(
+                frames: [picture.pixels], size: PixelSize(height: picture.height, width: picture.width), vision: vision, processor: processor)
+        }
+        let tokens = VisionBatch(patches).tokens { tower($0, isTraced: isTraced) }
+        return Kernel.linear(tokens, weight: head.weight, bias: head.bias, outputType: .float32)
+    }
+
+    /// Which labels each token has: [tokens, labels] of 0 and 1.
+    private func targets(_ pictures: [LabelledPicture]) -> MLXArray {
+        let tokens = pictures.flatMap(\.labels)
+        var targets = [Float](repeating: 0, count: tokens.count * labels.count)
+        for (token, labels) in tokens.enumerated() {
+            for label in labels { targets[token * self.labels.count + label] = 1 }
+        }
+        return MLXArray(targets, [tokens.count, labels.count])
+    }
+
+    /// Binary cross-entropy, summed over the labels, averaged over the tokens.
+    func losses(_ batch: [LabelledPicture], _ weights: [String: MLXArray]) throws -> [MLXArray] {
+        let logits = try logits(batch, weights, isTraced: true), targets = targets(batch)
+        // log(1 + e^z) - z t, for any z.
+        let entropy = maximum(logits, Float(0)) + log1p(exp(-abs(logits))) - logits * targets
+        return [entropy.sum() / Float(targets.dim(0))]
+    }
+
+    /// Precision and recall of labels that are more probable than not.
+    func validate(_ weights: [String: MLXArray]) throws -> [String: Double] {
+        guard let validation else { return [:] }
+        let side = vision.patchSize * vision.mergeSize, count = min(configuration.validationLimit, validation.count)
+        var right = 0.0, named = 0.0, there = 0.0
+        for start in stride(from: 0, to: count, by: 16) {
+            try Task.checkCancellation()
+            let pictures = try (start..<min(count, start + 16)).map { try validation.item($0 * validation.count / count, side: side) }
+            let guesses = (try logits(pictures, weights, isTraced: false) .> Float(0)).asType(.float32), targets = targets(pictures)
+            right += Double((guesses * targets).sum().item(Float.self))
+            named += Double(guesses.sum().item(Float.self))
+            there += Double(targets.sum().item(Float.self))
+        }
+        return ["precision": right / max(1, named), "recall": right / max(1, there)]
+    }
+
+    /// `vision_tower/`, a folder as `mm_vision_tower` names one, and the map with the names of the labels beside it.
+    func write(_ weights: [String: MLXArray], to output: String, steps: Int) throws -> [String] {
+        let place = output + "/vision_tower", head = output + "/naming.safetensors", names = output + "/naming.json"
+        try TowerFolder.write(weights, like: folder, prefix: VisionTransformer.prefix(in:), to: place)
+        try SafetensorsWriter.save(
+            weights.filter { $0.key == Self.headWeight || $0.key == Self.headBias }, metadata: ["format": "pt"],
+            to: URL(fileURLWithPath: head))
+        try JSONEncoder().encode(labels).write(to: URL(fileURLWithPath: names), options: .atomic)
+        return [place, head, names]
+    }
+}

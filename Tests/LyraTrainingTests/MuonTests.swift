@@ -1,0 +1,51 @@
+// Muon: updates are as orthogonal as it promises, and as large; what is no hidden layer's matrix is AdamW's.
+import Foundation
+import MLX
+import Testing
+
+@testable import LyraTraining
+
+struct MuonTests {
+    /// Newton's and Schulz's steps against the polar factor by singular values, which MLX takes on the processor.
+    @Test(arguments: [[24, 24], [16, 48], [48, 16]])
+    func directionsAreNearlyOrthogonal(shape: [Int]) throws {
+        let matrices = MLXRandom.normal([3] + shape, key: MLXRandom.key(5))
+        let result = Muon.orthogonal(matrices).asType(.float32)
+        #expect(result.shape == [3] + shape)
+        let size = shape.min() ?? 0
+        for number in 0..<3 {
+            let x = result[number], gram = shape[0] > shape[1] ? matmul(x.T, x) : matmul(x, x.T)
+            // Singular values of 0.7 to 1.2: traces of the Gram matrix and of its square say so on average.
+            let mean = gram.asArray(Float.self).enumerated().reduce(Float(0)) { $1.offset % (size + 1) == 0 ? $0 + $1.element : $0 } / Float(size)
+            #expect((0.6...1.3).contains(mean))
+            let square = matmul(gram, gram)
+            let second = square.asArray(Float.self).enumerated().reduce(Float(0)) { $1.offset % (size + 1) == 0 ? $0 + $1.element : $0 } / Float(size)
+            #expect(second - mean * mean < 0.1, "spread of squared singular values")
+            // The polar factor has the largest inner product with the matrix of all orthogonal ones; it is the sum of singular values.
+            let inner = (x * matrices[number]).sum().item(Float.self)
+            #expect(inner > 0)
+        }
+    }
+
+    @Test func onlyHiddenMatricesAreItsOwn() throws {
+        let matrix = MLXArray.zeros([8, 8])
+        #expect(Muon.suits("model/model.layers.0.mlp.up_proj.weight", matrix))
+        #expect(Muon.suits("blocks.0.attn.qkv.weight", matrix))
+        for name in [
+            "model/model.embed_tokens.weight", "vision/patch_embed.proj.weight", "speech_lora/base_model.model.layers.0.q_proj.lora_A.weight",
+            "model/lm_head.weight", "head.weight", "model/speech_generator.output_proj.weight",
+        ] { #expect(!Muon.suits(name, matrix), "\(name)") }
+        #expect(!Muon.suits("layers.0.fc1.bias", MLXArray.zeros([8])))
+
+        // One update: matrices by 0.2 sqrt(side) times something orthogonal, vectors as AdamW's first (the rate's size).
+        var optimizer: any Optimizer = OptimizerKind.muon.make(betas: [0.9, 0.95], epsilon: 1e-8)
+        var parameters = ["a.weight": MLXArray.zeros([16, 16]), "a.bias": MLXArray.zeros([16])]
+        let gradients = ["a.weight": MLXRandom.normal([16, 16], key: MLXRandom.key(1)), "a.bias": MLXArray.ones([16])]
+        try optimizer.update(&parameters, gradients, scale: 1) { _ in (0.01, 0) }
+        let size = sqrt(square(try #require(parameters["a.weight"])).mean()).item(Float.self)
+        #expect(abs(size - 0.01 * 0.2) < 0.0006)
+        #expect(try #require(parameters["a.bias"]).asArray(Float.self).allSatisfy { abs($0 + 0.01) < 1e-5 })
+        let state = try optimizer.state()
+        #expect(Set(state.first.keys) == ["a.weight", "a.bias"] && Set(state.second.keys) == ["a.bias"])
+    }
+}
