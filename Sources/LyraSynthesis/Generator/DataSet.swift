@@ -93,7 +93,7 @@ public enum DataSet {
         var summary = queue.summary
         summary.kept = kept
         summary.seconds = (ContinuousClock.now - began) / .seconds(1)
-        for (split, files) in files { summary.files += try ShardFiles.join(plan.folder, split, files) }
+        for (split, files) in files { summary.files += try ShardFiles.join(plan.folder, split, files, areAll: plan.only == nil) }
         return summary
     }
 

@@ -32,9 +32,9 @@ struct ShardFiles {
         return data
     }
 
-    /// Writes a split's data files from its shards, and `speech.jsonl` from those of all files that have speech.
+    /// Writes a split's data files from its shards, and, where these are all files, `speech.jsonl` with the utterances of all.
     /// - Returns: paths with numbers of lines.
-    static func join(_ folder: String, _ split: Split, _ files: [DataFile]) throws -> [(path: String, count: Int)] {
+    static func join(_ folder: String, _ split: Split, _ files: [DataFile], areAll: Bool) throws -> [(path: String, count: Int)] {
         var result: [(path: String, count: Int)] = []
         var speech = Data()
         func write(_ data: Data, _ name: String) throws {
@@ -53,7 +53,7 @@ struct ShardFiles {
             if let name = file.answersFile { try write(utterances, name) }
             speech += utterances
         }
-        if !speech.isEmpty { try write(speech, "speech") }
+        if areAll, !speech.isEmpty { try write(speech, "speech") }
         return result
     }
 }

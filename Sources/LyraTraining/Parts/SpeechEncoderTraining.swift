@@ -86,8 +86,7 @@ final class SpeechEncoderTraining: PartTraining {
         (parameters, self.frozen) = (weights, frozen)
 
         let recordings = try Recordings(settings.data), samples = whisper.positions * 2 * LogMel.hopSamples
-        let maker = SpeechWindowMaker(
-            recordings: recordings, configuration: configuration, melBins: whisper.melBins, windowSamples: samples)
+        let maker = try SpeechWindowMaker(recordings, configuration, melBins: whisper.melBins, windowSamples: samples)
         loader = { try maker.batch($0) }
         fingerprint = "\(recordings.fingerprint), width \(whisper.width), layers \(whisper.layers), positions \(whisper.positions)"
         validation = try Self.heldOut(settings.validation, limit: configuration.validationLimit, longest: samples)

@@ -27,18 +27,45 @@ struct SpeechWindowMaker: Sendable {
     let melBins: Int
     /// Samples of the encoder's window.
     let windowSamples: Int
-    let cache = SoundCache(limit: 1 << 30)
+    private let cache = SoundCache(limit: 1 << 30)
+    /// Letters of each transcript: about how long the recording takes to say, known without decoding it.
+    private let letters: [Int]
 
     /// Windows are cut to whole units of this many mel frames.
-    static let granularity = 100
+    private static let granularity = 50
+    /// Utterances of so many steps are drawn together and put in order of length, so that those of a step are about as long.
+    private static let stepsDrawnTogether = 16
+
+    init(_ recordings: Recordings, _ configuration: SpeechEncoderConfiguration, melBins: Int, windowSamples: Int) throws {
+        (self.recordings, self.configuration, self.melBins, self.windowSamples) = (recordings, configuration, melBins, windowSamples)
+        letters = try (0..<recordings.count).map { try recordings.item($0).transcript?.utf8.count ?? 0 }
+    }
+
+    private func random(_ number: Int, stream: UInt64) -> SplitMix64 {
+        SplitMix64(state: configuration.settings.seed &* 0x9E37_79B9_7F4A_7C15 &+ UInt64(number) &* 0xD134_2543_DE82_EF95 ^ stream)
+    }
+
+    /// Which recordings a step of single utterances takes.
+    func utterances(_ step: Int) -> ArraySlice<Int> {
+        var random = random(step / Self.stepsDrawnTogether, stream: 0x5E6D)
+        let size = configuration.settings.batchSize
+        let drawn = (0..<Self.stepsDrawnTogether * size).map { _ in Int.random(in: 0..<recordings.count, using: &random) }
+            .sorted { (letters[$0], $0) < (letters[$1], $1) }
+        let place = Array(0..<Self.stepsDrawnTogether).shuffled(using: &random)[step % Self.stepsDrawnTogether]
+        return drawn[place * size..<(place + 1) * size]
+    }
 
     func batch(_ step: Int) throws -> SpeechBatch {
-        var random = SplitMix64(state: configuration.settings.seed &* 0x9E37_79B9_7F4A_7C15 &+ UInt64(step) &* 0xD134_2543_DE82_EF95)
+        var random = random(step, stream: 0)
         let isBeginning = step < configuration.shortSteps
         let isPacked = Double.random(in: 0..<1, using: &random) < configuration.packedShare && !isBeginning
         let isFull = isPacked || Double.random(in: 0..<1, using: &random) < configuration.fullShare && !isBeginning
         var windows: [SpeechWindow] = []
-        while windows.count < configuration.settings.batchSize { windows.append(try window(isPacked: isPacked, &random)) }
+        if isPacked {
+            for _ in 0..<configuration.settings.batchSize { windows.append(try window(nil, &random)) }
+        } else {
+            for utterance in utterances(step) { windows.append(try window(utterance, &random)) }
+        }
         let full = windowSamples / LogMel.hopSamples, unit = Self.granularity
         let longest = windows.reduce(0) { max($0, $1.samples.count) } / LogMel.hopSamples + 1
         let frames = isFull ? full : min(full, (longest + unit - 1) / unit * unit)
@@ -49,15 +76,16 @@ struct SpeechWindowMaker: Sendable {
         return SpeechBatch(windows: windows, melFrames: frames)
     }
 
-    /// - Parameter isPacked: as many utterances as fit, with pauses; otherwise one.
-    private func window(isPacked: Bool, _ random: inout SplitMix64) throws -> SpeechWindow {
+    /// - Parameter utterance: the only one, unless it is longer than a window; nil for as many as fit, with pauses.
+    private func window(_ utterance: Int?, _ random: inout SplitMix64) throws -> SpeechWindow {
         func silence(_ range: ClosedRange<Double>) -> Int { Int(Double.random(in: range, using: &random) * Double(LogMel.sampleRate)) }
         var samples: [Float] = [], text = "", refused = 0
         var speed = SpeechAugmentation.none, rest = configuration.augmentation
         speed.speed = rest.speed
         rest.speed.probability = 0
         while true {
-            let item = try recordings.item(Int.random(in: 0..<recordings.count, using: &random))
+            let number = if refused == 0, let utterance { utterance } else { Int.random(in: 0..<recordings.count, using: &random) }
+            let item = try recordings.item(number)
             guard let transcript = item.transcript else { throw NoTranscript(path: item.path) }
             let sound = speed.apply(try cache.samples(item), seed: random.next())
             let pause = silence(samples.isEmpty ? 0...0.3 : 0.1...0.7)
@@ -70,7 +98,7 @@ struct SpeechWindowMaker: Sendable {
             }
             samples += [Float](repeating: 0, count: pause) + sound
             text += " " + transcript
-            if !isPacked { break }
+            if utterance != nil { break }
         }
         samples += [Float](repeating: 0, count: min(silence(0...0.4), windowSamples - samples.count))
         return SpeechWindow(samples: rest.apply(samples, seed: random.next()), targets: CharacterTargets.encode(text))

@@ -118,13 +118,15 @@ import Testing
             "run.json",
             """
             {"stage": "speech_encoder", "model": "\(place.model)", "output": "run", "data": [{"path": "train.jsonl"}],
-             "validation": [{"path": "valid.jsonl"}], "steps": 300, "batch_size": 8, "learning_rate": 3e-3, "short_steps": 100,
-             "packed_share": 0.3, "validate_every": 300, "masks": {"time_masks": 0, "frequency_masks": 1}, "precision": "f32"}
+             "validation": [{"path": "valid.jsonl"}], "steps": 600, "batch_size": 8, "learning_rate": 3e-3, "short_steps": 100,
+             "packed_share": 0.3, "validate_every": 600, "masks": {"time_masks": 0, "frequency_masks": 1}, "precision": "f32"}
             """)
         let stage = try #require(try PartStage(of: file))
         let written = try await PartTrainer.run(stage, file, resume: false)
         let last = try #require(try place.metrics("run").last)
-        #expect(last.step == 300 && (last.validation?["cer"] ?? 1) < 0.1)
+        #expect(last.step == 600)
+        // By chance of initial weights, 300 steps leave one letter in five wrong for some seeds and none for others.
+        #expect((last.validation?["cer"] ?? 1) < 0.1)
 
         // What is written says the same on its own, over recordings longer than a window too.
         let encoder = try SpellingEncoder(tower: place.path + "/run/speech_encoder", head: place.path + "/run/spelling.safetensors")
