@@ -5,9 +5,7 @@ import CMLX
 ///
 /// Operations are lazy like all others and run when they are computed, so all processes have to compute the same ones in
 /// the same order. Compute them with ``checkedEval(_:)-(Collection<MLXArray>)``: it throws where a connection is lost.
-///
-/// Can be shared by tasks: a group does not change, and MLX computes for one task at a time.
-public final class DistributedGroup: @unchecked Sendable {
+public final class DistributedGroup: @unchecked Sendable {  // a group does not change, and MLX computes for one task at a time
     /// How processes talk.
     public enum Backend: String, Sendable, CaseIterable {
         /// The first of the others that a launcher has prepared.

@@ -4,8 +4,7 @@ import Foundation
 
 /// A whole file, mapped privately: writing to the memory (which MLX may do to an array nobody else holds) never reaches
 /// the file. Unmapped when the last user is gone.
-// @unchecked: the pointer is set once; its memory is shared by arrays, whose own rules say who may touch it.
-final class FileMapping: @unchecked Sendable {
+final class FileMapping: @unchecked Sendable {  // the pointer is set once; arrays that share its memory have rules of their own
     private let base: UnsafeMutableRawPointer?
     private let count: Int
 

@@ -59,6 +59,18 @@ import Testing
         await #expect(throws: SynthesisError.self) { try await DataSet.write(other) }
     }
 
+    /// A run of some files does not take the others' utterances out of the list of all.
+    @Test func aRunOfSomeFilesLeavesTheListOfAllSpeech() async throws {
+        let folder = Folder()
+        _ = try await DataSet.write(plan(folder, ["spoken": 4, "knowledge": 6]))
+        let before = try #require(folder.bytes("train/speech.jsonl"))
+        var some = plan(folder, ["spoken": 5])
+        some.only = ["spoken"]
+        _ = try await DataSet.write(some)
+        #expect(try folder.lines("train/spoken.jsonl").count == 5)
+        #expect(folder.bytes("train/speech.jsonl") == before)
+    }
+
     @Test func cancelledRunsStop() async throws {
         let folder = Folder()
         let plan = plan(folder, ["pictures": 100_000])

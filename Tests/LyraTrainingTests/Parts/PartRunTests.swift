@@ -109,6 +109,22 @@ import Testing
         }
     }
 
+    @Test func utterancesOfAStepAreAboutAsLong() throws {
+        let place = try Place()
+        defer { place.remove() }
+        let recordings = try Recordings([DataSource(place.writeTones("train", count: 60, seed: 1))])
+        var configuration = SpeechEncoderConfiguration()
+        configuration.settings.batchSize = 8
+        let maker = try SpeechWindowMaker(recordings, configuration, melBins: 20, windowSamples: 32_000)
+        let steps = (0..<16).map { Array(maker.utterances($0)) }
+        let lengths = try steps.map { step in try step.map { try #require(recordings.item($0).transcript).count } }
+        // Two, three or four letters: in order of length, at most two steps have some of both sides.
+        #expect(lengths.allSatisfy { $0.count == 8 } && lengths.count { Set($0).count > 1 } <= 2)
+        #expect(Set(lengths.joined()) == [2, 3, 4] && Set(steps.joined()).count > 40)
+        #expect(lengths.map { $0[0] } != lengths.map { $0[0] }.sorted(), "steps themselves are in no order of length")
+        #expect(Array(maker.utterances(3)) == steps[3] && Array(maker.utterances(19)) != steps[3])
+    }
+
     @Test func theSpeechEncoderLearnsToSpell() async throws {
         let place = try Place()
         defer { place.remove() }
