@@ -71,6 +71,37 @@ import Testing
         #expect(folder.bytes("train/speech.jsonl") == before)
     }
 
+    /// The written world is the spoken one with transcripts in the place of sound.
+    @Test func theWrittenWorldSaysTheSame() async throws {
+        let counts = ["spoken": 3, "transcription": 3, "knowledge": 8, "dialogue": 4, "passages": 4, "long": 1, "answers": 2, "voice": 2]
+        let spoken = Folder(), written = Folder()
+        _ = try await DataSet.write(plan(spoken, counts))
+        var plan = plan(written, counts)
+        plan.isWritten = true
+        let summary = try await DataSet.write(plan)
+        #expect(summary.utterances == 0 && summary.recordings == 0 && summary.pictures == 7)
+        func turns(_ line: [String: Any]) throws -> [String] {
+            try #require(line["conversations"] as? [[String: String]]).map { try #require($0["value"]) }
+        }
+        for name in ["spoken", "transcription", "knowledge", "dialogue", "passages"] {
+            let pairs = zip(try spoken.lines("train/\(name).jsonl"), try written.lines("train/\(name).jsonl"))
+            for (spoken, written) in pairs {
+                var said = (spoken["speech_asr"] as? [String] ?? [spoken["speech_asr"] as? String].compactMap { $0 })[...]
+                let expected = try turns(spoken).map { turn in
+                    turn.split(separator: "<speech>", omittingEmptySubsequences: false).enumerated().reduce("") {
+                        $0 + ($1.offset > 0 ? said.popFirst() ?? "?" : "") + $1.element
+                    }
+                }
+                #expect(try turns(written) == expected)
+                #expect(written["speech"] == nil && written["speech_asr"] == nil && written["voice"] == nil)
+            }
+        }
+        // The sound of a recording decides what it holds, so only its questions are the same.
+        let long = try zip(spoken.lines("train/long.jsonl"), written.lines("train/long.jsonl")).map { (try turns($0), try turns($1)) }
+        #expect(long.count == 7 && long.allSatisfy { $0[1] == $1[1] && $1[0].count > 500 && !$1[0].contains("<speech>") })
+        for name in ["answers", "voice", "speech"] { #expect(written.bytes("train/\(name).jsonl") == nil) }
+    }
+
     @Test func cancelledRunsStop() async throws {
         let folder = Folder()
         let plan = plan(folder, ["pictures": 100_000])

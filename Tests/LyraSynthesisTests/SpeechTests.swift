@@ -74,7 +74,7 @@ let noEngines: Comment = "skipped: espeak-ng, flite, festival or its voices are 
             seconds: 40, isDiary: false, events: zip([5.0, 20, 39], facts).map { ($0, .fact($1)) }, topics: ["sport", "music"],
             voices: Recording.voices(2, .train, &random), random: random)
         var sound: [Float] = []
-        let result = try recording.speak(SpeechSynthesiser()) { sound += $0 }
+        let result = try recording.speak(SpeechSynthesiser().speak) { sound += $0 }
         #expect(abs(result.seconds - Double(sound.count) / 16_000) < 1e-6)
         #expect((40...60).contains(result.seconds))
         #expect(result.starts.count == 3)

@@ -104,6 +104,9 @@ struct DataSynthesisCommand: AsyncParsableCommand {
             "Folder with free-spoken-digits.tar.gz, or its files: digits by people, one of whom is kept for testing.", valueName: "dir"))
     var realSpeech: String?
 
+    @Flag(help: "What would be spoken stands in the text: the same world for a language model that does not hear yet. Needs no synthesisers.")
+    var written = false
+
     @Option(help: "Format of the speech: flac (lossless) or opus (a fifth of the size).")
     var audio = SynthesisAudio.flac
 
@@ -149,6 +152,7 @@ struct DataSynthesisCommand: AsyncParsableCommand {
         plan.longestMinutes = longest
         plan.only = only.isEmpty ? nil : Set(only)
         plan.realSpeech = realSpeech
+        plan.isWritten = written
         for file in SynthesisPlan.files { plan.counts[file.name] = Int((Double(file.count) * scale).rounded()) }
         for (name, count) in counts { if let count { plan.counts[name] = count } }
         if let realSpeech, !FileManager.default.fileExists(atPath: realSpeech) { throw MissingInput("no folder at \(realSpeech)") }

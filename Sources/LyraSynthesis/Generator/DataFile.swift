@@ -18,6 +18,8 @@ struct DataFile: Sendable {
         (self.name, self.count, self.shardSize, self.answersFile, self.make) = (name, count, shardSize, answersFile, make)
     }
 
+    /// Whether its items make no sense in writing.
+    var needsSound: Bool { answersFile != nil || name == "voice" || name == "digits" }
     var shardCount: Int { (count + shardSize - 1) / shardSize }
 }
 

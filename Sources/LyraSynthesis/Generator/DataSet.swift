@@ -60,7 +60,7 @@ public enum DataSet {
     public static func write(
         _ plan: SynthesisPlan, onProgress: @escaping @Sendable (SynthesisProgress) -> Void = { _ in }
     ) async throws -> Summary {
-        try SpeechSynthesiser.requireEngines()
+        if !plan.isWritten { try SpeechSynthesiser.requireEngines() }
         try prepare(plan)
         let files = try plan.files()
         var shards: [Shard] = [], kept = 0
@@ -79,7 +79,7 @@ public enum DataSet {
             for _ in 0..<max(1, min(plan.jobs, shards.count)) {
                 group.addTask {
                     try await onThread(queue) {
-                        let synthesiser = try SpeechSynthesiser()
+                        let synthesiser = plan.isWritten ? nil : try SpeechSynthesiser()
                         while let shard = queue.next(onProgress) {
                             try ShardWriter(plan, shard, synthesiser).write {
                                 try queue.advance($0, onProgress)
@@ -99,7 +99,7 @@ public enum DataSet {
 
     /// Makes the folder, or checks that what is in it goes with the plan.
     private static func prepare(_ plan: SynthesisPlan) throws(SynthesisError) {
-        let settings = "version \(version), seed \(plan.seed), \(plan.audio)"
+        let settings = "version \(version), seed \(plan.seed), \(plan.isWritten ? "written" : "\(plan.audio)")"
         let path = plan.folder + "/settings.txt"
         do {
             try FileManager.default.createDirectory(atPath: plan.folder, withIntermediateDirectories: true)

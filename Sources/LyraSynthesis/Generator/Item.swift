@@ -136,6 +136,15 @@ struct Item {
         }
     }
 
+    /// Puts what would be spoken into the lines' text.
+    mutating func writeOut() throws {
+        let transcript = try recording?.plan.text()
+        for index in records.indices {
+            if let transcript { records[index].transcripts[0] = transcript }
+            records[index].writeOut()
+        }
+    }
+
     var utterances: [Utterance] {
         var result = spoken.map { spoken in
             var result = utterance(spoken.path, spoken.text.text, spoken.text.voice.name)

@@ -1,4 +1,5 @@
 // A line of a data file, in the format of docs/training-data.md and a little more, which training passes over.
+import Foundation
 
 struct Record: Encodable {
     struct Turn: Encodable {
@@ -35,6 +36,17 @@ struct Record: Encodable {
 
     mutating func ask(_ question: String, _ answer: String) {
         conversations += [Turn(from: "human", value: question), Turn(from: "gpt", value: answer)]
+    }
+
+    /// Replaces speech by its transcripts.
+    mutating func writeOut() {
+        var rest = transcripts[...]
+        for index in conversations.indices {
+            while let marker = conversations[index].value.range(of: "<speech>") {
+                conversations[index].value.replaceSubrange(marker, with: rest.popFirst().flatMap { $0 } ?? "")
+            }
+        }
+        (speech, transcripts, voice) = ([], [], nil)
     }
 
     enum CodingKeys: String, CodingKey {

@@ -5,10 +5,11 @@ import LyraMedia
 struct ShardWriter {
     let plan: SynthesisPlan
     let shard: DataSet.Shard
-    let synthesiser: SpeechSynthesiser
+    /// None where everything is written.
+    let synthesiser: SpeechSynthesiser?
     private let folder: String
 
-    init(_ plan: SynthesisPlan, _ shard: DataSet.Shard, _ synthesiser: SpeechSynthesiser) {
+    init(_ plan: SynthesisPlan, _ shard: DataSet.Shard, _ synthesiser: SpeechSynthesiser?) {
         (self.plan, self.shard, self.synthesiser) = (plan, shard, synthesiser)
         folder = "\(plan.folder)/\(shard.split)"
     }
@@ -34,23 +35,33 @@ struct ShardWriter {
                 return item
             }
             for index in items.indices { try draw(&items[index], &done) }
-            let spoken = items.flatMap(\.spoken)
-            for ((path, _), samples) in zip(spoken, try synthesiser.speak(spoken.map(\.text))) { try write(samples, path, &done) }
-            for index in items.indices {
-                if let (path, recording, _) = items[index].recording {
-                    items[index].complete(try write(recording, path, &done) { try advance(.init()) })
-                }
-                if let (path, files, gap) = items[index].clips {
-                    let silence = [Float](repeating: 0, count: Int(gap * 16_000))
-                    try write(silence + files.flatMap { try AudioReader.readAll(.file($0)) + silence }, path, &done)
-                }
+            if let synthesiser {
+                try speak(&items, synthesiser, &done) { try advance(.init()) }
+            } else {
+                for index in items.indices { try items[index].writeOut() }
             }
             done.items = items.count
             records += items.flatMap(\.records)
-            utterances += items.flatMap(\.utterances)
+            if !plan.isWritten { utterances += items.flatMap(\.utterances) }
             try advance(done)
         }
         try ShardFiles(plan.folder, shard.split, shard.file, shard.number).write(records, utterances)
+    }
+
+    private func speak(
+        _ items: inout [Item], _ synthesiser: SpeechSynthesiser, _ done: inout DataSet.Summary, check: () throws -> Void
+    ) throws {
+        let spoken = items.flatMap(\.spoken)
+        for ((path, _), samples) in zip(spoken, try synthesiser.speak(spoken.map(\.text))) { try write(samples, path, &done) }
+        for index in items.indices {
+            if let (path, recording, _) = items[index].recording {
+                items[index].complete(try write(recording, path, synthesiser, &done, check: check))
+            }
+            if let (path, files, gap) = items[index].clips {
+                let silence = [Float](repeating: 0, count: Int(gap * 16_000))
+                try write(silence + files.flatMap { try AudioReader.readAll(.file($0)) + silence }, path, &done)
+            }
+        }
     }
 
     private func draw(_ item: inout Item, _ done: inout DataSet.Summary) throws {
@@ -86,12 +97,13 @@ struct ShardWriter {
     }
 
     private func write(
-        _ recording: Recording, _ path: String, _ done: inout DataSet.Summary, check: () throws -> Void
+        _ recording: Recording, _ path: String, _ synthesiser: SpeechSynthesiser, _ done: inout DataSet.Summary,
+        check: () throws -> Void
     ) throws -> Recording.Result {
         let file = "\(folder)/\(path)"
         let writer = try AudioFileWriter(
             path: file, sampleRate: 16_000, bitRate: path.hasSuffix(".opus") ? Self.longBitRate : nil, flushes: false)
-        let result = try recording.speak(synthesiser) {
+        let result = try recording.speak(synthesiser.speak) {
             try check()
             try writer.append($0)
         }

@@ -19,6 +19,9 @@ public struct SynthesisPlan: Sendable {
     public var longestMinutes = 10.0
     /// Folder with recordings of digits by people.
     public var realSpeech: String?
+    /// What would be spoken stands in the text, and there are no files that are about speech itself: for a language model that
+    /// does not hear yet.
+    public var isWritten = false
 
     /// Files to be made, by name; nil: all.
     public var only: Set<String>?
@@ -51,7 +54,9 @@ public struct SynthesisPlan: Sendable {
             }
         }
         if let unknown = only?.subtracting(all.flatMap { $1.map(\.name) }).min() { throw SynthesisError.noSuchFile(unknown) }
-        return all.map { split, files in (split, files.filter { $0.count > 0 && only?.contains($0.name) ?? true }) }
+        return all.map { split, files in
+            (split, files.filter { $0.count > 0 && only?.contains($0.name) ?? true && !(isWritten && $0.needsSound) })
+        }
     }
 
     private func trainingFiles(_ digits: SpokenDigits?) -> [DataFile] {

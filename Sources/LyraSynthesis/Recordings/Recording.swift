@@ -32,8 +32,10 @@ struct Recording: Sendable {
     }
 
     /// Speaks the recording piece by piece.
-    /// - Parameter append: takes samples at 16 kHz.
-    func speak(_ synthesiser: SpeechSynthesiser, append: ([Float]) throws -> Void) throws -> Result {
+    /// - Parameters:
+    ///   - synthesise: samples of each text, at 16 kHz.
+    ///   - append: takes all samples in turn.
+    func speak(_ synthesise: ([SpokenText]) throws -> [[Float]], append: ([Float]) throws -> Void) throws -> Result {
         var random = random, result = Result(), samples = 0, said: [String] = [], voice = 0
         var rest = events[...]
         func say(_ texts: [String]) throws -> [Double] {
@@ -43,7 +45,7 @@ struct Recording: Sendable {
                 return spoken
             }
             result.utterances += spoken.count
-            return try zip(spoken, synthesiser.speak(spoken)).map { spoken, sound in
+            return try zip(spoken, synthesise(spoken)).map { spoken, sound in
                 let start = Double(samples) / 16_000 + spoken.before
                 try append(sound)
                 samples += sound.count
@@ -76,6 +78,11 @@ struct Recording: Sendable {
         result.seconds = Double(samples) / 16_000
         result.transcript = said.joined(separator: " ")
         return result
+    }
+
+    /// What would be said if there were a voice, at fifteen letters a second.
+    func text() throws -> String {
+        try speak({ $0.map { [Float](repeating: 0, count: $0.text.utf8.count * 16_000 / 15) } }, append: { _ in }).transcript
     }
 }
 
