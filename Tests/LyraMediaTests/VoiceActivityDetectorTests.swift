@@ -91,6 +91,9 @@ import Testing
             print(
                 "\(noise) \(Int(decibels)) dB: onsets recall \(onset.recall) precision \(onset.precision),",
                 "offsets recall \(offset.recall) precision \(offset.precision), \(certain.count) certain, \(found.count) found")
+            // Nobody begins unheard.
+            let heard = certain.count { speech in found.contains { $0.contains(speech.lowerBound + 0.25) } }
+            #expect(heard == certain.count)
             // Where it is nearly silent, a breath before a sentence may count as its beginning.
             #expect(onset.recall >= (decibels == 30 ? 0.85 : 0.99) && onset.precision >= 0.85)
             #expect(offset.recall >= 0.85 && offset.precision >= 0.8)

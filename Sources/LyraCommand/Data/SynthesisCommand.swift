@@ -87,8 +87,8 @@ struct DataSynthesisCommand: AsyncParsableCommand {
         parsing: .upToNextOption, help: ArgumentHelp("Only these data files, such as pictures or needle_30.", valueName: "name"))
     var only: [String] = []
 
-    @Option(help: ArgumentHelp("Items of each file of validation and test.", valueName: "n"))
-    var heldOut = 200
+    @Option(help: ArgumentHelp("Items of each file of validation and test. Default: 200.", valueName: "n"))
+    var heldOut: Int?
 
     @Option(help: ArgumentHelp("Written questions about each picture of training.", valueName: "n"))
     var questions = 4
@@ -96,7 +96,8 @@ struct DataSynthesisCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Longest recordings of training; the shortest take a minute.", valueName: "minutes"))
     var longest = 10.0
 
-    @Option(help: ArgumentHelp("Multiplies all numbers of items that are not given.", valueName: "factor"))
+    @Option(
+        help: ArgumentHelp("Multiplies all numbers of items that are not given; above 1, those of training alone.", valueName: "factor"))
     var scale = 1.0
 
     @Option(
@@ -147,7 +148,7 @@ struct DataSynthesisCommand: AsyncParsableCommand {
         plan.seed = seed
         plan.jobs = jobs ?? ProcessInfo.processInfo.activeProcessorCount
         plan.audio = audio == .opus ? .opus : .flac
-        plan.heldOut = heldOut
+        plan.heldOut = heldOut ?? Int((200 * min(1, scale)).rounded(.up))
         plan.questionsPerPicture = questions
         plan.longestMinutes = longest
         plan.only = only.isEmpty ? nil : Set(only)

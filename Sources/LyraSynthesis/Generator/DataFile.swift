@@ -20,6 +20,8 @@ struct DataFile: Sendable {
 
     /// Whether its items make no sense in writing.
     var needsSound: Bool { answersFile != nil || name == "voice" || name == "digits" }
+    /// Whether nobody speaks in it, or only people who have been recorded.
+    var isSilent: Bool { ["pictures", "picture_text", "absent_picture", "digits"].contains(name) }
     var shardCount: Int { (count + shardSize - 1) / shardSize }
 }
 

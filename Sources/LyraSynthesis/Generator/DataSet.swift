@@ -60,9 +60,9 @@ public enum DataSet {
     public static func write(
         _ plan: SynthesisPlan, onProgress: @escaping @Sendable (SynthesisProgress) -> Void = { _ in }
     ) async throws -> Summary {
-        if !plan.isWritten { try SpeechSynthesiser.requireEngines() }
+        let files = try plan.files(), speaks = !plan.isWritten && files.contains { $0.files.contains { !$0.isSilent } }
+        if speaks { try SpeechSynthesiser.requireEngines() }
         try prepare(plan)
-        let files = try plan.files()
         var shards: [Shard] = [], kept = 0
         for (split, files) in files {
             for file in files {

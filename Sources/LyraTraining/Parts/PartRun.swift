@@ -81,7 +81,7 @@ struct PartRun<Training: PartTraining> {
                 let began = clock.now
                 let batch = try await batches.next()
                 try Task.checkCancellation()
-                var metrics = try step(state.step, batch, &weights, &optimizer, usual: &state.usualLoss)
+                var metrics = try step(state.step, batch, &weights, &optimizer)
                 state.step += 1
                 metrics.seconds = (clock.now - began) / .seconds(1)
                 state.seconds += metrics.seconds
@@ -105,8 +105,7 @@ struct PartRun<Training: PartTraining> {
     }
 
     private func step(
-        _ step: Int, _ batch: Training.Batch, _ weights: inout [String: MLXArray], _ optimizer: inout any Optimizer,
-        usual: inout Float?
+        _ step: Int, _ batch: Training.Batch, _ weights: inout [String: MLXArray], _ optimizer: inout any Optimizer
     ) throws -> PartMetrics {
         let names = weights.keys.sorted()
         let function = valueAndGrad(
@@ -120,7 +119,6 @@ struct PartRun<Training: PartTraining> {
         let named = Dictionary(uniqueKeysWithValues: zip(names, gradients))
         let norm = AdamW.norm(named)
         guard norm.isFinite else { throw TrainingError.notFinite(what: "gradient", step: step + 1, samples: []) }
-        usual = usual.map { 0.95 * $0 + 0.05 * losses[0] } ?? losses[0]
         let clip = settings.gradientClip, rate = settings.learningRate * settings.rateFactor(step)
         try optimizer.update(&weights, named, scale: clip > 0 ? min(1, clip / (norm + 1e-6)) : 1) { name in
             // Vectors are biases and the scales of norms, which decay does not suit.

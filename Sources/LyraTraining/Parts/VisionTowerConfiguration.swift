@@ -7,19 +7,15 @@ public struct VisionTowerConfiguration: PartConfiguration, Equatable {
     public var settings = PartSettings(batchSize: 32, steps: 4_000, learningRate: 1e-3)
     /// Pictures measured on, at most.
     public var validationLimit = 200
-    /// Labels are known by the language model's embeddings of their words, which stay as they are, and not by a map that is learned: what
-    /// the tower says of a place is near the words for it, so that a language model that reads can look.
-    public var namesByWords = false
 
     public init() {}
 
-    private enum CodingKeys: String, CodingKey, CaseIterable { case stage, validationLimit, namesByWords }
+    private enum CodingKeys: String, CodingKey, CaseIterable { case stage, validationLimit }
 
     public init(from decoder: any Swift.Decoder) throws {
         try settings.read(decoder)
         let values = try decoder.container(keyedBy: CodingKeys.self)
         try values.read(.validationLimit, &validationLimit)
-        try values.read(.namesByWords, &namesByWords)
         try PartSettings.refuseUnknown(
             decoder, known: CodingKeys.allCases.map(\.rawValue) + PartSettings.CodingKeys.allCases.map(\.rawValue))
     }
@@ -29,7 +25,6 @@ public struct VisionTowerConfiguration: PartConfiguration, Equatable {
         var values = encoder.container(keyedBy: CodingKeys.self)
         try values.encode(PartStage.visionTower, forKey: .stage)
         try values.encode(validationLimit, forKey: .validationLimit)
-        try values.encode(namesByWords, forKey: .namesByWords)
     }
 
     public func check() throws {

@@ -3,7 +3,6 @@ import Foundation
 import Lyra
 import LyraMedia
 import LyraModel
-import LyraText
 import MLX
 
 final class VisionTowerTraining: PartTraining {
@@ -16,8 +15,6 @@ final class VisionTowerTraining: PartTraining {
     private let processor: ImageProcessorConfiguration
     private let folder: String
     private let labels: [String]
-    /// The map, where it is not learned.
-    private let frozen: [String: MLXArray]
     private let validation: LabelledPictures?
 
     /// Names of the map's tensors.
@@ -42,14 +39,9 @@ final class VisionTowerTraining: PartTraining {
         validation = settings.validation.isEmpty ? nil : try LabelledPictures(settings.validation, media, labels: labels)
 
         var weights = try TowerFolder.weights(folder, prefix: VisionTransformer.prefix(in:)) { _ = VisionTransformer($0, vision) }
-        if configuration.namesByWords {
-            frozen = [Self.headWeight: try Self.words(labels, location.model, width: vision.outputSize)]
-        } else {
-            let bound = 1 / Float(vision.outputSize).squareRoot()
-            weights[Self.headWeight] = MLXRandom.uniform(
-                low: -bound, high: bound, [labels.count, vision.outputSize], key: MLXRandom.key(settings.seed &+ 0x5EE))
-            frozen = [:]
-        }
+        let bound = 1 / Float(vision.outputSize).squareRoot()
+        weights[Self.headWeight] = MLXRandom.uniform(
+            low: -bound, high: bound, [labels.count, vision.outputSize], key: MLXRandom.key(settings.seed &+ 0x5EE))
         // As rare as labels are.
         weights[Self.headBias] = MLXArray([Float](repeating: -4, count: labels.count), [labels.count])
         eval(Array(weights.values))
@@ -62,29 +54,12 @@ final class VisionTowerTraining: PartTraining {
             }
         }
         fingerprint = "pictures \(pictures.count), labels \(labels.count), width \(vision.width), depth \(vision.depth)"
-            + (configuration.namesByWords ? ", by words" : "")
-    }
-
-    /// The language model's embeddings of the labels' words, made as long as each other: [labels, width]. A token that is as
-    /// long as the usual embedding and is one label's word has a logit of ten.
-    private static func words(_ labels: [String], _ model: String, width: Int) throws -> MLXArray {
-        let tokenizer = try Tokenizer(directory: URL(fileURLWithPath: model))
-        let table = try WeightFiles.open(model).array("model.embed_tokens.weight").asType(.float32)
-        guard table.dim(1) == width else {
-            throw TrainingError.missingPart("embeddings of \(width) numbers, as the vision tower's tokens have: \(model)")
-        }
-        let means = labels.map { label in
-            let ids = tokenizer.encode(" " + label, allowSpecial: false)
-            return table[MLXArray(ids, [ids.count])].mean(axis: 0)
-        }
-        let rows = stacked(means, axis: 0), lengths = sqrt(square(rows).sum(axis: 1, keepDims: true)) + Float(1e-9)
-        return rows / lengths * (Float(10) / lengths.mean())
     }
 
     /// -> [tokens, labels] float32, tokens of all pictures in their order.
     private func logits(_ pictures: [LabelledPicture], _ weights: [String: MLXArray], isTraced: Bool) throws -> MLXArray {
         let parameters = Parameters(
-            DictionarySource(weights.merging(frozen) { own, _ in own }, origin: "the vision tower"), computeType: configuration.settings.precision.dtype, isTraced: isTraced)
+            DictionarySource(weights, origin: "the vision tower"), computeType: configuration.settings.precision.dtype, isTraced: isTraced)
         let tower = VisionTransformer(parameters, vision)
         let head = (
             weight: parameters.matrix(Self.headWeight, [labels.count, vision.outputSize]),
@@ -139,7 +114,7 @@ final class VisionTowerTraining: PartTraining {
         let place = output + "/vision_tower", head = output + "/naming.safetensors", names = output + "/naming.json"
         try TowerFolder.write(weights, like: folder, prefix: VisionTransformer.prefix(in:), to: place)
         try SafetensorsWriter.save(
-            weights.merging(frozen) { own, _ in own }.filter { $0.key == Self.headWeight || $0.key == Self.headBias }, metadata: ["format": "pt"],
+            weights.filter { $0.key == Self.headWeight || $0.key == Self.headBias }, metadata: ["format": "pt"],
             to: URL(fileURLWithPath: head))
         try JSONEncoder().encode(labels).write(to: URL(fileURLWithPath: names), options: .atomic)
         return [place, head, names]

@@ -13,7 +13,8 @@ struct RunState: Codable, Equatable {
     var tokens = 0
     var samples = 0
     var seconds = 0.0
-    /// Mean of recent losses, by which an explosion is told.
+    /// Largest of recent losses, by which an explosion is told: kinds of samples differ, and a batch may be of one kind. Halves in
+    /// seventy steps.
     var usualLoss: Float?
     /// What the run was configured with, to refuse a resumption with another network or order of data.
     var fingerprint = ""

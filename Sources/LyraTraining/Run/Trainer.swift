@@ -181,7 +181,7 @@ public final class Trainer {
             throw TrainingError.exploding(
                 loss: loss, usual: usual, step: state.step + 1, samples: batch.samples.map(\.id))
         }
-        state.usualLoss = state.usualLoss.map { 0.95 * $0 + 0.05 * loss } ?? loss
+        state.usualLoss = max(loss, (state.usualLoss ?? loss) * 0.99)
         state.step += 1
         state.position = batch.next
         state.tokens += outcome.tokens
@@ -199,13 +199,14 @@ public final class Trainer {
         report(.checkpoint(step: state.step, path: checkpoints.folder))
     }
 
-    /// Measures on the validation data, or on the training data where there is none.
+    /// Measures on the validation data, or where there is none on the training data: 1,000 of its samples, if it has more.
     public func validate() throws -> StepMetrics.Validation {
         let source = configuration.validation.isEmpty ? data : try TrainingData(configuration.validation)
+        let count = configuration.validation.isEmpty ? min(source.count, 1_000) : source.count
         var batches: [MicroBatch] = []
-        for index in 0..<source.count {
+        for number in 0..<count {
             do {
-                batches += try step.microBatches([try source.sample(index, encoder)]) { _ in }
+                batches += try step.microBatches([try source.sample(number * source.count / count, encoder)]) { _ in }
             } catch is BadSample { continue }
         }
         return try step.evaluate(batches)
