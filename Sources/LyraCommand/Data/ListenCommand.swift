@@ -2,6 +2,7 @@
 import ArgumentParser
 import Foundation
 import Lyra
+import LyraMedia
 import LyraModel
 import LyraTraining
 
@@ -11,15 +12,17 @@ struct ListenCommand: AsyncParsableCommand {
         abstract: "Spell recordings with a speech encoder alone, and count mistakes.",
         discussion: """
             Uses the map from frames to letters that training left beside the encoder, without the language model: a \
-            measure of the encoder, and of how intelligible a voice is. Recordings are items with "speech"; where they \
-            have a transcript ("speech_asr"), errors by words and letters are counted, over all and for every voice.
+            measure of the encoder, and of how intelligible a voice is. Data files (.json, .jsonl) have recordings as items \
+            with "speech"; where these have a transcript ("speech_asr"), errors by words and letters are counted, over all and \
+            for every voice. Of sound files, what is heard is printed.
 
             Examples:
+              lyra data listen question.wav --encoder models/nano-towers
               lyra data listen valid.jsonl --encoder runs/speech_encoder
               lyra data listen spoken.jsonl --encoder runs/speech_encoder --show
             """)
 
-    @Argument(help: "Data files with recordings.")
+    @Argument(help: "Data files with recordings, or sound files.")
     var files: [String]
 
     @Option(help: ArgumentHelp("Output folder of a speech_encoder run.", valueName: "dir"))
@@ -46,8 +49,15 @@ struct ListenCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let recordings = try Recordings(files.map { DataSource($0) }), count = min(limit ?? recordings.count, recordings.count)
         let ears = try SpellingEncoder(tower: encoder + "/speech_encoder", head: encoder + "/spelling.safetensors")
+        func isData(_ file: String) -> Bool { ["json", "jsonl"].contains((file as NSString).pathExtension.lowercased()) }
+        for file in files where !isData(file) {
+            let heard = ears.transcribe(try AudioReader.readAll(.file(file), sampleRate: LogMel.sampleRate))
+            try Terminal.shared.write(files.count > 1 ? "\(file)\t\(heard)\n" : heard + "\n")
+        }
+        let sources = files.filter(isData).map { DataSource($0) }
+        guard !sources.isEmpty else { return }
+        let recordings = try Recordings(sources), count = min(limit ?? recordings.count, recordings.count)
         var all = ErrorRate(), voices: [String: ErrorRate] = [:]
         for number in 0..<count {
             try Task.checkCancellation()
