@@ -83,6 +83,25 @@ import Testing
         #expect(prompt < 40)
     }
 
+    /// A sound file, and the same as an item with what is said in it, by the encoder that ships.
+    @Test func listening() throws {
+        let folder = try TemporaryFolder(), question = Command.root + "/examples/question.wav", ears = Command.root + "/models/nano-towers"
+        let heard = try Command.run(["data", "listen", question, "--encoder", ears])
+        #expect(heard.status == 0 && heard.output.hasPrefix("what colour is the circle and "), "\(heard.output)\(heard.errors)")
+        let list = folder.file("list.jsonl")
+        try Data(#"{"speech": "\#(question)", "speech_asr": "What colour is the circle, and what does the sign say?", "voice": "a"}"#.utf8)
+            .write(to: URL(fileURLWithPath: list))
+        let report = try Command.run(["data", "listen", list, "--encoder", ears, "--json"]).json()
+        let all = try #require(report["all"] as? [String: Any])
+        let wrong = try #require(all["cer"] as? Double)
+        #expect(all["recordings"] as? Int == 1 && wrong < 0.06)
+        let mixed = try Command.run(["data", "listen", list, question, "--encoder", ears])
+        #expect(mixed.output.hasPrefix("\(question)\twhat colour") && mixed.output.contains("WER"), "\(mixed.output)")
+        let refused = try Command.run(["data", "listen", question, "--encoder", ears, "--json"])
+        #expect(refused.status == 64 && refused.errors.contains("sound file"), "\(refused.errors)")
+        #expect(try Command.run(["data", "listen", "/nowhere.wav", "--encoder", ears]).status == 66)
+    }
+
     @Test func wrongUse() throws {
         #expect(try Command.run(["data", "synth"]).status == 64)
         #expect(try Command.run(["data", "synth", "/tmp/x", "--jobs", "0"]).status == 64)
@@ -92,7 +111,13 @@ import Testing
         // Without the synthesisers, the packages that bring them are named.
         let missing = try Command.run(["data", "synth", "/tmp/lyra-none"], environment: ["PATH": "/nowhere"])
         #expect(missing.status == 1 && missing.errors.contains("apt-get install espeak-ng flite festival"), "\(missing.errors)")
+        // Where nobody speaks, and where speech is written, nothing is missing; and no file is scaled away.
         let folder = try TemporaryFolder()
+        for options in [["--only", "pictures"], ["--written", "--only", "long", "--longest", "1"]] {
+            let made = try Command.run(
+                ["data", "synth", folder.file(options[0]), "--split", "train", "--scale", "0.0001"] + options, environment: ["PATH": "/nowhere"])
+            #expect(made.status == 0, "\(made.errors)")
+        }
         try Data([0xFF, 0xFE]).write(to: URL(fileURLWithPath: folder.file("a.txt")))
         let binary = try Command.run(["data", "tokenizer", folder.file("a.txt"), "--out", folder.file("t")])
         #expect(binary.status == 1 && binary.errors.contains("not valid UTF-8"))

@@ -102,6 +102,22 @@ import Testing
         for name in ["answers", "voice", "speech"] { #expect(written.bytes("train/\(name).jsonl") == nil) }
     }
 
+    /// Files say truly what is heard in them: it decides which programs have to be there.
+    @Test func filesTellWhatIsHeard() throws {
+        let folder = Folder()
+        for (split, files) in try plan(folder, Dictionary(uniqueKeysWithValues: SynthesisPlan.files.map { ($0.name, 40) }), splits: Split.allCases).files() {
+            for file in files {
+                let items = (0..<40).map { index in
+                    var item = Item(split, file, index, seed: 0, format: .flac)
+                    file.make(&item)
+                    return item
+                }
+                let speaks = items.contains { !$0.spoken.isEmpty || $0.recording != nil }
+                #expect(speaks == (file.sound != .nothing), "\(split)/\(file.name)")
+            }
+        }
+    }
+
     @Test func cancelledRunsStop() async throws {
         let folder = Folder()
         let plan = plan(folder, ["pictures": 100_000])

@@ -122,14 +122,6 @@ int cmlx_kernel_sum_of_squares(const cmlx_array *arrays, size_t count, cmlx_arra
 /// variable LYRA_ISA (portable, avx2, avx512, avx512bf16) and, for tests, by the second function.
 int cmlx_kernel_isa(void);
 void cmlx_kernel_limit_isa(int level);
-/// Bytes a second, in 10^9, that all threads together read from a buffer of this size; 0 where memory is lacking.
-double cmlx_bench_read_bandwidth(size_t bytes);
-/// Multiplications and additions a second, in 10^9, that all threads together do in registers: on float32, bfloat16 (in pairs)
-/// or int8 (in fours, the weights' side of 8-bit products). 0 where the processor has no instructions for it.
-double cmlx_bench_peak(cmlx_dtype type);
-/// The same of a product [rows, depth] x [columns, depth]^T of float32, bfloat16 or int8 (of bfloat16 rows that are rounded
-/// on the way, and packed weights).
-double cmlx_bench_matmul(cmlx_dtype type, int rows, int columns, int depth);
 
 /// How often MLX has multiplied float32 matrices through our cblas_sgemm: zero if the library's own was linked first.
 int64_t cmlx_kernel_blas_calls(void);

@@ -48,14 +48,21 @@ struct ListenCommand: AsyncParsableCommand {
         var voices: [String: Rate]
     }
 
+    private static func isData(_ file: String) -> Bool { ["json", "jsonl"].contains((file as NSString).pathExtension.lowercased()) }
+
+    func validate() throws {
+        if json, let sound = files.first(where: { !Self.isData($0) }) {
+            throw ValidationError("--json gives mistakes, which are counted in data files; \(sound) is a sound file")
+        }
+    }
+
     func run() async throws {
         let ears = try SpellingEncoder(tower: encoder + "/speech_encoder", head: encoder + "/spelling.safetensors")
-        func isData(_ file: String) -> Bool { ["json", "jsonl"].contains((file as NSString).pathExtension.lowercased()) }
-        for file in files where !isData(file) {
+        for file in files where !Self.isData(file) {
             let heard = ears.transcribe(try AudioReader.readAll(.file(file), sampleRate: LogMel.sampleRate))
             try Terminal.shared.write(files.count > 1 ? "\(file)\t\(heard)\n" : heard + "\n")
         }
-        let sources = files.filter(isData).map { DataSource($0) }
+        let sources = files.filter(Self.isData).map { DataSource($0) }
         guard !sources.isEmpty else { return }
         let recordings = try Recordings(sources), count = min(limit ?? recordings.count, recordings.count)
         var all = ErrorRate(), voices: [String: ErrorRate] = [:]

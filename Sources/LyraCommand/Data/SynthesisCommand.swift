@@ -154,7 +154,7 @@ struct DataSynthesisCommand: AsyncParsableCommand {
         plan.only = only.isEmpty ? nil : Set(only)
         plan.realSpeech = realSpeech
         plan.isWritten = written
-        for file in SynthesisPlan.files { plan.counts[file.name] = Int((Double(file.count) * scale).rounded()) }
+        for file in SynthesisPlan.files { plan.counts[file.name] = Int((Double(file.count) * scale).rounded(.up)) }
         for (name, count) in counts { if let count { plan.counts[name] = count } }
         if let realSpeech, !FileManager.default.fileExists(atPath: realSpeech) { throw MissingInput("no folder at \(realSpeech)") }
         let began = ContinuousClock.now

@@ -2,26 +2,34 @@
 import LyraMedia
 
 struct DataFile: Sendable {
+    /// What is heard in its items.
+    enum Sound: Sendable {
+        case nothing
+        /// Synthetic voices. Their words can as well be written.
+        case words
+        /// Synthetic voices, which it is about.
+        case voices
+        /// People who have been recorded.
+        case people
+    }
+
     /// "pictures" for `train/pictures.jsonl`.
     var name: String
     var count: Int
     /// Items that are made, and kept, together.
     var shardSize = 200
+    var sound: Sound
     /// Another file, with the answers as recordings, by the ids of this one: what units are made from.
     var answersFile: String?
     var make: @Sendable (inout Item) -> Void
 
     init(
-        _ name: String, _ count: Int, shardSize: Int = 200, answersFile: String? = nil,
+        _ name: String, _ count: Int, shardSize: Int = 200, sound: Sound = .words, answersFile: String? = nil,
         _ make: @escaping @Sendable (inout Item) -> Void
     ) {
-        (self.name, self.count, self.shardSize, self.answersFile, self.make) = (name, count, shardSize, answersFile, make)
+        (self.name, self.count, self.shardSize, self.sound, self.answersFile, self.make) = (name, count, shardSize, sound, answersFile, make)
     }
 
-    /// Whether its items make no sense in writing.
-    var needsSound: Bool { answersFile != nil || name == "voice" || name == "digits" }
-    /// Whether nobody speaks in it, or only people who have been recorded.
-    var isSilent: Bool { ["pictures", "picture_text", "absent_picture", "digits"].contains(name) }
     var shardCount: Int { (count + shardSize - 1) / shardSize }
 }
 

@@ -60,8 +60,10 @@ public enum DataSet {
     public static func write(
         _ plan: SynthesisPlan, onProgress: @escaping @Sendable (SynthesisProgress) -> Void = { _ in }
     ) async throws -> Summary {
-        let files = try plan.files(), speaks = !plan.isWritten && files.contains { $0.files.contains { !$0.isSilent } }
-        if speaks { try SpeechSynthesiser.requireEngines() }
+        let files = try plan.files()
+        if !plan.isWritten, files.contains(where: { $0.files.contains { [.words, .voices].contains($0.sound) } }) {
+            try SpeechSynthesiser.requireEngines()
+        }
         try prepare(plan)
         var shards: [Shard] = [], kept = 0
         for (split, files) in files {

@@ -55,7 +55,7 @@ public struct SynthesisPlan: Sendable {
         }
         if let unknown = only?.subtracting(all.flatMap { $1.map(\.name) }).min() { throw SynthesisError.noSuchFile(unknown) }
         return all.map { split, files in
-            (split, files.filter { $0.count > 0 && only?.contains($0.name) ?? true && !(isWritten && $0.needsSound) })
+            (split, files.filter { $0.count > 0 && only?.contains($0.name) ?? true && !(isWritten && [.voices, .people].contains($0.sound)) })
         }
     }
 
@@ -63,7 +63,7 @@ public struct SynthesisPlan: Sendable {
         Self.files.compactMap { name, usual, _ in
             let count = counts[name] ?? usual
             switch name {
-            case "pictures": return DataFile(name, count, Recipes.pictures(questions: questionsPerPicture))
+            case "pictures": return DataFile(name, count, sound: .nothing, Recipes.pictures(questions: questionsPerPicture))
             case "spoken": return DataFile(name, count, Recipes.spoken(.train))
             case "transcription": return DataFile(name, count, Recipes.transcription(.train))
             case "knowledge": return DataFile(name, count, Recipes.knowledge(.train, byVoice: 0.7))
@@ -74,9 +74,9 @@ public struct SynthesisPlan: Sendable {
                 return DataFile(
                     name, count, shardSize: 1,
                     Recipes.long(.train, minutes: 1...max(1, longestMinutes), needles: 4, others: true))
-            case "answers": return DataFile(name, count, answersFile: "answer_speech", Recipes.answers())
-            case "voice": return DataFile(name, count, Recipes.voice)
-            default: return digits.map { DataFile(name, count, $0.recipe()) }
+            case "answers": return DataFile(name, count, sound: .voices, answersFile: "answer_speech", Recipes.answers())
+            case "voice": return DataFile(name, count, sound: .voices, Recipes.voice)
+            default: return digits.map { DataFile(name, count, sound: .people, $0.recipe()) }
             }
         }
     }
@@ -85,7 +85,7 @@ public struct SynthesisPlan: Sendable {
     private func validationFiles(_ digits: SpokenDigits?) -> [DataFile] {
         let few = max(1, heldOut / 50)
         return [
-            DataFile("pictures", heldOut, Recipes.pictures(questions: 1, ability: "picture_text")),
+            DataFile("pictures", heldOut, sound: .nothing, Recipes.pictures(questions: 1, ability: "picture_text")),
             DataFile("spoken", heldOut, Recipes.spoken(.validation, ability: "picture_speech")),
             DataFile("transcription", heldOut, Recipes.transcription(.validation, ability: "transcription")),
             DataFile("knowledge", heldOut, Recipes.knowledge(.validation, byVoice: 0.7, ability: "knowledge")),
@@ -95,9 +95,9 @@ public struct SynthesisPlan: Sendable {
             DataFile(
                 "long", heldOut == 0 ? 0 : few, shardSize: 1,
                 Recipes.long(.validation, minutes: 2...5, needles: 4, others: true, ability: "needle")),
-            DataFile("answers", heldOut, answersFile: "answer_speech", Recipes.answers(ability: "spoken_answer")),
-            DataFile("voice", heldOut == 0 ? 0 : few, Recipes.voice),
-        ] + (digits.map { [DataFile("digits", heldOut, $0.recipe(ability: "digits"))] } ?? [])
+            DataFile("answers", heldOut, sound: .voices, answersFile: "answer_speech", Recipes.answers(ability: "spoken_answer")),
+            DataFile("voice", heldOut == 0 ? 0 : few, sound: .voices, Recipes.voice),
+        ] + (digits.map { [DataFile("digits", heldOut, sound: .people, $0.recipe(ability: "digits"))] } ?? [])
     }
 
     /// A file for each ability.
@@ -111,22 +111,22 @@ public struct SynthesisPlan: Sendable {
                 Recipes.long(.test, minutes: minutes...minutes, needles: 5, others: false, ability: name))
         }
         return [
-            DataFile("picture_text", heldOut, Recipes.pictures(questions: 1, ability: "picture_text")),
+            DataFile("picture_text", heldOut, sound: .nothing, Recipes.pictures(questions: 1, ability: "picture_text")),
             DataFile("picture_speech_seen", heldOut, Recipes.spoken(.train, ability: "picture_speech_seen")),
             DataFile("picture_speech_heldout", heldOut, Recipes.spoken(.test, ability: "picture_speech_heldout")),
             DataFile("transcription", heldOut, Recipes.transcription(.test, ability: "transcription")),
-            DataFile("knowledge_text", heldOut, Recipes.knowledge(.test, byVoice: 0, ability: "knowledge_text")),
+            DataFile("knowledge_text", heldOut, sound: .nothing, Recipes.knowledge(.test, byVoice: 0, ability: "knowledge_text")),
             DataFile("knowledge_speech", heldOut, Recipes.knowledge(.test, byVoice: 1, ability: "knowledge_speech")),
             DataFile("dialogue", heldOut, Recipes.dialogue(.test, ability: "dialogue")),
-            DataFile("video", heldOut, Recipes.video(.test, byVoice: 0, ability: "video")),
-            DataFile("absent_picture", heldOut, Recipes.absent(ability: "absent_picture")),
+            DataFile("video", heldOut, sound: .nothing, Recipes.video(.test, byVoice: 0, ability: "video")),
+            DataFile("absent_picture", heldOut, sound: .nothing, Recipes.absent(ability: "absent_picture")),
             DataFile("absent_recording", heldOut, shardSize: 50, Recipes.passage(.test, ability: "absent_recording", absent: 0.5)),
             DataFile("passages", heldOut, shardSize: 50, Recipes.passage(.test, ability: "passages", absent: 0)),
-            DataFile("spoken_answer", heldOut, answersFile: "answer_speech", Recipes.answers(ability: "spoken_answer")),
+            DataFile("spoken_answer", heldOut, sound: .voices, answersFile: "answer_speech", Recipes.answers(ability: "spoken_answer")),
             needle(5), needle(30), needle(120),
             DataFile(
                 "long", heldOut == 0 ? 0 : max(1, heldOut / 10), shardSize: 1,
                 Recipes.long(.test, minutes: 2...10, needles: 1, others: true, ability: "long_needle")),
-        ] + (digits.map { [DataFile("digits", heldOut, $0.recipe(ability: "digits"))] } ?? [])
+        ] + (digits.map { [DataFile("digits", heldOut, sound: .people, $0.recipe(ability: "digits"))] } ?? [])
     }
 }

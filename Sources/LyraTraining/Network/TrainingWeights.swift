@@ -10,7 +10,7 @@ public enum TrainingError: Error, LocalizedError, Equatable {
     case adapterDisagrees(folder: String, rank: Int, alpha: Float, wanted: String)
     case badSample(id: String, reason: String)
     case notFinite(what: String, step: Int, samples: [String])
-    case exploding(loss: Float, usual: Float, step: Int, samples: [String])
+    case exploding(loss: Float, recent: Float, step: Int, samples: [String])
     case noUsableSamples(String)
     case unusableCheckpoint(path: String, reason: String)
     case outputInUse(String)
@@ -27,8 +27,8 @@ public enum TrainingError: Error, LocalizedError, Equatable {
         case .notFinite(let what, let step, let samples):
             "the \(what) of step \(step) is not a finite number; samples: \(samples.joined(separator: ", ")). "
                 + "The last checkpoint is from before; lower the learning rate or look at these samples."
-        case .exploding(let loss, let usual, let step, let samples):
-            "the loss of step \(step) is \(loss), where \(usual) was usual; samples: \(samples.joined(separator: ", ")). "
+        case .exploding(let loss, let recent, let step, let samples):
+            "the loss of step \(step) is \(loss), where recent ones were \(recent) at most; samples: \(samples.joined(separator: ", ")). "
                 + "The last checkpoint is from before; lower the learning rate or look at these samples."
         case .noUsableSamples(let what): "\(what) holds no sample that can be used"
         case .unusableCheckpoint(let path, let reason): "cannot resume from \(path): \(reason)"

@@ -13,11 +13,18 @@ struct RunState: Codable, Equatable {
     var tokens = 0
     var samples = 0
     var seconds = 0.0
-    /// Largest of recent losses, by which an explosion is told: kinds of samples differ, and a batch may be of one kind. Halves in
-    /// seventy steps.
-    var usualLoss: Float?
+    /// Largest of recent losses; halves in seventy steps.
+    private(set) var recentLoss: Float?
     /// What the run was configured with, to refuse a resumption with another network or order of data.
     var fingerprint = ""
+
+    /// Takes a step's loss, unless it is `factor` times the largest of recent ones, which it gives then. Not the mean of these: a batch
+    /// may be of one kind of samples, and kinds differ.
+    mutating func explosion(_ loss: Float, factor: Float) -> Float? {
+        if let recentLoss, loss > factor * max(abs(recentLoss), 0.1) { return recentLoss }
+        recentLoss = max(loss, (recentLoss ?? loss) * 0.99)
+        return nil
+    }
 }
 
 /// The folder `checkpoints` of a run.

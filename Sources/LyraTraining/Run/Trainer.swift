@@ -45,7 +45,6 @@ public final class Trainer {
     private var state = RunState()
     private let report: (TrainingEvent) -> Void
     private let totalSteps: Int
-    private var validation: [[MicroBatch]]?
 
     /// Loads the model and the data.
     ///
@@ -177,11 +176,9 @@ public final class Trainer {
         }
         let outcome = try step.update(micro, step: state.step)
         let loss = outcome.losses.total
-        if let usual = state.usualLoss, loss > configuration.explosionFactor * max(abs(usual), 0.1) {
-            throw TrainingError.exploding(
-                loss: loss, usual: usual, step: state.step + 1, samples: batch.samples.map(\.id))
+        if let recent = state.explosion(loss, factor: configuration.explosionFactor) {
+            throw TrainingError.exploding(loss: loss, recent: recent, step: state.step + 1, samples: batch.samples.map(\.id))
         }
-        state.usualLoss = max(loss, (state.usualLoss ?? loss) * 0.99)
         state.step += 1
         state.position = batch.next
         state.tokens += outcome.tokens
@@ -203,13 +200,10 @@ public final class Trainer {
     public func validate() throws -> StepMetrics.Validation {
         let source = configuration.validation.isEmpty ? data : try TrainingData(configuration.validation)
         let count = configuration.validation.isEmpty ? min(source.count, 1_000) : source.count
-        var batches: [MicroBatch] = []
-        for number in 0..<count {
-            do {
-                batches += try step.microBatches([try source.sample(number * source.count / count, encoder)]) { _ in }
-            } catch is BadSample { continue }
+        let samples = try (0..<count).compactMap { number in
+            do { return try source.sample(number * source.count / count, encoder) } catch is BadSample { return nil }
         }
-        return try step.evaluate(batches)
+        return try step.evaluate(step.microBatches(samples) { _ in })
     }
 
     /// Adapters, projectors and other weights that trained, where `lyra ask` finds them.
