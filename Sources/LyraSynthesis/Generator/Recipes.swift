@@ -4,13 +4,18 @@ import LyraMedia
 enum Recipes {
     typealias Recipe = @Sendable (inout Item) -> Void
 
-    /// Written questions about a picture.
+    /// Written questions about a picture. Where there are several, one of them asks for all that is to be seen in half of all pictures,
+    /// and none in the others.
     static func pictures(questions: Int, ability: String? = nil) -> Recipe {
         { item in
             let scene = SceneKind.random(&item.random).scene(item.split, &item.random)
             item.show(scene)
+            let describing = questions > 1 && item.random.chance(0.5) ? item.random.below(questions) : nil
             for number in 0..<questions {
-                let question = scene.question(item.split, &item.random)
+                var question = number == describing ? scene.describe(item.split, &item.random) : scene.question(item.split, &item.random)
+                while questions > 1, number != describing, question.kind == "describe" {
+                    question = scene.question(item.split, &item.random)
+                }
                 item.record.ask((number == 0 ? "<image>\n" : "") + question.text, question.answer)
                 item.measure(ability, question)
             }

@@ -43,7 +43,7 @@ struct BarChart: Scene {
             canvas.set(bar.colour.shade(&random))
             canvas.rectangle(x - width / 2, base - height, width, height)
             let extreme = bars.contains { $0.value > bar.value } ? bars.contains { $0.value < bar.value } ? [] : ["shortest"] : ["tallest"]
-            let labels = ["value \(bar.value)", bar.colour.rawValue] + extreme
+            let labels = ["value \(NumberWords.text(bar.value))", bar.colour.rawValue] + extreme + ["bar"]
             canvas.label(x - width / 2, base - height, x + width / 2, base, labels)
             canvas.set((0.1, 0.1, 0.1))
             canvas.fit(bar.label, font, size: 15, width: slot - 3)
@@ -55,6 +55,10 @@ struct BarChart: Scene {
         }
         canvas.set((0.1, 0.1, 0.1))
         canvas.line(left, base, right, base, width: 2)
+    }
+
+    var description: String {
+        "a bar chart with " + listed(bars.map { "\($0.label) at \(NumberWords.text($0.value)) in \($0.colour)" })
     }
 
     func question(_ split: Split, _ random: inout SeededRandom) -> Question {

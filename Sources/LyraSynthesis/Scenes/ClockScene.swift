@@ -33,7 +33,7 @@ struct ClockScene: Scene {
     func draw(_ canvas: Canvas, _ random: inout SeededRandom) {
         canvas.fill(random.pick(Colour.papers))
         if isDigital { drawDigits(canvas, &random) } else { drawFace(canvas, &random) }
-        canvas.label(28, 28, 196, 196, ["hour \(hour)", "minute \(minute)", colour.rawValue])
+        canvas.label(28, 28, 196, 196, ["hour \(NumberWords.text(hour))", "minute \(NumberWords.text(minute))", colour.rawValue, "clock"])
     }
 
     private func drawDigits(_ canvas: Canvas, _ random: inout SeededRandom) {
@@ -76,6 +76,8 @@ struct ClockScene: Scene {
         canvas.line(x, y, mx, my, width: 3.5)
         canvas.circle(x, y, radius: 5)
     }
+
+    var description: String { "\("\(colour) clock".withArticle) that shows \(time)" }
 
     func question(_ split: Split, _ random: inout SeededRandom) -> Question {
         switch random.below(6) {

@@ -46,6 +46,8 @@ struct GridScene: Scene {
         }
     }
 
+    var description: String { "a grid with " + listed(shapes.map { "\($0.name.withArticle) in \(cell($0.place))" }) }
+
     func question(_ split: Split, _ random: inout SeededRandom) -> Question {
         let shape = random.pick(shapes)
         switch random.below(6) {

@@ -37,6 +37,8 @@ struct MapScene: Scene {
         }
     }
 
+    var description: String { "a map with " + listed(sites.map { "the \($0.name) \(Place.phrases[$0.block])" }) }
+
     private static let sides = [(0, -1, "north"), (0, 1, "south"), (-1, 0, "west"), (1, 0, "east")]
 
     func question(_ split: Split, _ random: inout SeededRandom) -> Question {

@@ -36,6 +36,10 @@ struct MenuScene: Scene {
         }
     }
 
+    var description: String {
+        "a list called \(title.lowercased()) with " + listed(rows.map { "\($0.item) for \(NumberWords.text($0.price))" })
+    }
+
     func question(_ split: Split, _ random: inout SeededRandom) -> Question {
         let row = random.pick(rows)
         switch random.below(6) {

@@ -41,6 +41,8 @@ struct NumberScene: Scene {
         }
     }
 
+    var description: String { "the \(title.map { $0 + " " } ?? "")number \(digits) in \(colour)" }
+
     func question(_ split: Split, _ random: inout SeededRandom) -> Question {
         switch random.below(5) {
         case 0: return Question.number("digit_count", Wordings.digitCount.text(split, &random), digits.count)

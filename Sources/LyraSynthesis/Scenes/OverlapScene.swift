@@ -28,6 +28,8 @@ struct OverlapScene: Scene {
         canvas.label(around: x - dx * distance / 2, y - dy * distance / 2, radius: radius, front.labels + ["in front"])
     }
 
+    var description: String { "\(front.name.withArticle) in front of \(back.name.withArticle)" }
+
     func question(_ split: Split, _ random: inout SeededRandom) -> Question {
         let (a, b) = random.chance(0.5) ? (front, back) : (back, front)
         switch random.below(5) {

@@ -40,7 +40,7 @@ struct PieChart: Scene {
             cairo_set_line_width(context, 2)
             cairo_stroke(context)
             let middle = (angle + end) / 2, rank = slices.count { $0.size > slice.size }
-            let labels = [slice.colour.rawValue, rank == 0 ? "largest" : rank == slices.count - 1 ? "smallest" : "between"]
+            let labels = [slice.colour.rawValue, rank == 0 ? "largest" : rank == slices.count - 1 ? "smallest" : "between", "slice"]
             canvas.label(around: x + radius * 0.62 * cos(middle), y + radius * 0.62 * sin(middle), radius: 15, labels)
             angle = end
             let row = 112 + (Double(index) - Double(slices.count - 1) / 2) * 34
@@ -50,6 +50,11 @@ struct PieChart: Scene {
             canvas.fit(slice.label, font, size: 16, width: 56)
             canvas.text(slice.label, at: 164, row + 9, labels: labels)
         }
+    }
+
+    var description: String {
+        "a pie chart from large to small with "
+            + listed(slices.sorted { $0.size > $1.size }.map { "\($0.label) in \($0.colour)" })
     }
 
     func question(_ split: Split, _ random: inout SeededRandom) -> Question {

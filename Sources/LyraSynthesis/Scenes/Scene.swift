@@ -9,6 +9,14 @@ protocol Scene: Sendable {
     func draw(_ canvas: Canvas, _ random: inout SeededRandom)
     /// A question about it, in a wording of the split.
     func question(_ split: Split, _ random: inout SeededRandom) -> Question
+    /// All that is to be seen, from the top left to the bottom right.
+    var description: String { get }
+}
+
+extension Scene {
+    func describe(_ split: Split, _ random: inout SeededRandom) -> Question {
+        Question("describe", Wordings.describe.text(split, &random), description)
+    }
 }
 
 /// The kinds of pictures.

@@ -63,12 +63,14 @@ struct ShapeScene: Scene {
         }
     }
 
+    var description: String { listed(shapes.map { "\($0.fullName.withArticle) \(Place.phrases[$0.place])" }) }
+
     // MARK: Questions
 
     func question(_ split: Split, _ random: inout SeededRandom) -> Question {
         let kinds: [(Self) -> (Split, inout SeededRandom) -> Question?] = [
             Self.colour, Self.kind, Self.count, Self.count, Self.location, Self.occupant, Self.relation, Self.existence,
-            Self.bigger, Self.size, Self.more, Self.describe,
+            Self.bigger, Self.size, Self.more, Self.description,
         ]
         while true {
             if let question = random.pick(kinds)(self)(split, &random) { return question }
@@ -190,9 +192,11 @@ struct ShapeScene: Scene {
             "more", Wordings.more.text(split, &random, kinds[0].plural, kinds[1].plural), counts[0] > counts[1] ? "yes" : "no")
     }
 
-    private func describe(_ split: Split, _ random: inout SeededRandom) -> Question? {
+    private func description(_ split: Split, _ random: inout SeededRandom) -> Question? {
         guard shapes.count <= 3 else { return nil }
-        return Question("describe", Wordings.describe.text(split, &random), listed(shapes.map { $0.fullName.withArticle }))
+        var question = describe(split, &random)
+        question.others = [listed(shapes.map { $0.fullName.withArticle })]
+        return question
     }
 }
 

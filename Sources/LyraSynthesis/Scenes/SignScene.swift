@@ -42,6 +42,13 @@ struct SignScene: Scene {
         }
     }
 
+    var description: String {
+        listed(labels.map { label in
+            let place = labels.count == 1 ? "" : label == labels[0] ? " at the top" : " at the bottom"
+            return "the word \(label.word) in \(label.colour)\(place)"
+        })
+    }
+
     func question(_ split: Split, _ random: inout SeededRandom) -> Question {
         let label = random.pick(labels)
         switch random.below(6) {

@@ -7,15 +7,19 @@ public struct VisionTowerConfiguration: PartConfiguration, Equatable {
     public var settings = PartSettings(batchSize: 32, steps: 4_000, learningRate: 1e-3)
     /// Pictures measured on, at most.
     public var validationLimit = 200
+    /// A checkpoint in whose words the tower is to speak: each token becomes the sum of the language model's embeddings of the names of
+    /// what is in its place. nil: names are read from the tokens by a map that is learnt and left behind.
+    public var languageModel: String?
 
     public init() {}
 
-    private enum CodingKeys: String, CodingKey, CaseIterable { case stage, validationLimit }
+    private enum CodingKeys: String, CodingKey, CaseIterable { case stage, validationLimit, languageModel }
 
     public init(from decoder: any Swift.Decoder) throws {
         try settings.read(decoder)
         let values = try decoder.container(keyedBy: CodingKeys.self)
         try values.read(.validationLimit, &validationLimit)
+        languageModel = try values.decodeIfPresent(String.self, forKey: .languageModel)
         try PartSettings.refuseUnknown(
             decoder, known: CodingKeys.allCases.map(\.rawValue) + PartSettings.CodingKeys.allCases.map(\.rawValue))
     }
@@ -25,6 +29,12 @@ public struct VisionTowerConfiguration: PartConfiguration, Equatable {
         var values = encoder.container(keyedBy: CodingKeys.self)
         try values.encode(PartStage.visionTower, forKey: .stage)
         try values.encode(validationLimit, forKey: .validationLimit)
+        try values.encodeIfPresent(languageModel, forKey: .languageModel)
+    }
+
+    mutating func resolve(in folder: String) {
+        settings.resolve(in: folder)
+        languageModel = languageModel.map { MediaFolders.join(folder, $0) }
     }
 
     public func check() throws {

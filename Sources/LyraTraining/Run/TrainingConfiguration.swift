@@ -32,13 +32,21 @@ public struct RegulariserSettings: Sendable, Codable, Equatable {
         case softDTW = "soft_dtw"
         /// The last S speech tokens against the S text tokens.
         case truncated
+        /// Speech tokens spell the transcript among the whole vocabulary (CTC); the tokenizer's padding token is the blank.
+        case ctc
     }
 
     public init(weight: Float) { self.weight = weight }
 
-    func crossModality() -> CrossModality {
+    /// - Parameter blank: the id that stands for nothing, in CTC.
+    func crossModality(blank: Int32) -> CrossModality {
         var regulariser = CrossModality()
-        regulariser.alignment = alignment == .softDTW ? .softDTW(gamma: gamma) : .truncated
+        regulariser.alignment =
+            switch alignment {
+            case .softDTW: .softDTW(gamma: gamma)
+            case .truncated: .truncated
+            case .ctc: .ctc(blank: blank)
+            }
         (regulariser.temperature, regulariser.trainsText) = (temperature, trainsText)
         return regulariser
     }

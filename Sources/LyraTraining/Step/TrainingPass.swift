@@ -147,12 +147,11 @@ struct TrainingPass {
             }
         }
         if regulariserWeight != 0, let speech {
-            for item in batch.speeches {
-                guard let transcript = item.transcript else { continue }
-                let tokens = speech[item.windows].flattened(start: 0, end: 1)
-                align = align + regulariser(speech: tokens, text: decoder.embed(transcript))
-            }
-            align = align / Float(max(1, totals.transcripts))
+            let said = batch.speeches.filter { $0.transcript != nil }
+            align =
+                regulariser(
+                    speech: said.map { speech[$0.windows].flattened(start: 0, end: 1) }, transcripts: said.compactMap(\.transcript),
+                    vocabulary: weights.configuration.vocabularySize, embed: decoder.embed) / Float(max(1, totals.transcripts))
         }
         let total = answer * lossWeights.answer + align * regulariserWeight + units * lossWeights.speech
         return [total, answer, align, units]
@@ -183,7 +182,12 @@ struct TrainingPass {
     private func frames(_ windows: [ArraySlice<Float>], _ networks: TrainingNetworks) throws -> MLXArray {
         guard let whisper = networks.whisper, let logMel = weights.logMel else { throw TrainingError.missingPart("the checkpoint has no speech encoder") }
         guard weights.trains(.whisper) else { return try towers.frames(windows, whisper, logMel) }
-        return whisper(logMel(windows: windows))
+        // Without the decoder nothing asks for whole windows, and what is silent behind the longest need not be encoded.
+        guard lossWeights == LossWeights(answer: 0, speech: 0), let longest = windows.map(\.count).max(),
+            let settings = weights.whisperConfiguration
+        else { return whisper(logMel(windows: windows)) }
+        let token = 2 * weights.configuration.speechStack, frames = (longest / LogMel.hopSamples / token + 1) * token
+        return whisper(LogMel(bins: settings.melBins, frames: min(frames, logMel.frames))(windows: windows))
     }
 }
 

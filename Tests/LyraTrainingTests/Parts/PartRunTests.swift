@@ -75,9 +75,9 @@ import Testing
             return try place.write("\(name).jsonl", lines)
         }
         _ = (try pictures("train", count: 60, seed: 3), try pictures("test", count: 30, seed: 4))
-        func configuration(_ output: String) throws -> String {
+        func configuration(_ output: String, _ more: String = "") throws -> String {
             try place.write("\(output).json", """
-                {"stage": "vision_tower", "model": "\(place.model)", "output": "\(output)", "data": [{"path": "train.jsonl"}],
+                {"stage": "vision_tower", "model": "\(place.model)", "output": "\(output)", "data": [{"path": "train.jsonl"}], \(more)
                  "validation": [{"path": "test.jsonl"}], "batch_size": 8, "steps": 120, "learning_rate": 5e-3, "optimizer": "muon",
                  "precision": "f32", "validate_every": 60, "checkpoint_every": 60}
                 """)
@@ -99,6 +99,11 @@ import Testing
         _ = try await PartTrainer.run(.visionTower, configuration("resumed"), resume: true)
         let losses = try place.metrics("naming").suffix(60).map(\.losses), again = try place.metrics("resumed").map(\.losses)
         #expect(losses == again)
+
+        // In the words of the language model, which then finds in its tokens what it would find in text.
+        let spoken = try await PartTrainer.run(.visionTower, configuration("words", #""language_model": "\#(place.model)","#), resume: false)
+        #expect(try #require(place.metrics("words").last?.validation?["explained"]) > 0.99)
+        #expect(!spoken.contains { $0.hasSuffix("naming.json") })
 
         // What is not a box is named with its place.
         let bad = try place.write("bad.jsonl", #"{"id": "7", "image": "train-0.png", "regions": [{"box": [3, 2, 1], "labels": ["a"]}]}"# + "\n")

@@ -1,0 +1,88 @@
+// The names of what pictures show, as sums of a language model's word embeddings.
+import Foundation
+import LyraModel
+import LyraText
+import MLX
+
+/// What a vision tower's tokens are to be when it speaks in the words of a language model: each the sum of the embeddings of the names of
+/// what is in its place, so that the language model finds in a picture what it knows from text.
+struct LabelWords {
+    /// For each label the sum of the embeddings of the tokens of its name, as a word within a sentence: [labels, width] float32.
+    let embeddings: MLXArray
+    private let squares: MLXArray
+
+    init(embeddings: MLXArray) {
+        (self.embeddings, squares) = (embeddings, (embeddings * embeddings).sum(axis: 1))
+        eval(embeddings, squares)
+    }
+
+    /// - Parameters:
+    ///   - model: a checkpoint.
+    ///   - width: of the vision tower's tokens, which must be the checkpoint's.
+    init(_ labels: [String], of model: String, width: Int) throws {
+        let (location, configuration) = try ModelLocation.resolve(model)
+        guard configuration.hiddenSize == width else {
+            throw ConfigurationError.invalid(
+                key: "language_model", value: "a width of \(configuration.hiddenSize)", expected: "the vision tower's, \(width)")
+        }
+        let tokenizer = try Tokenizer(directory: URL(fileURLWithPath: location.model))
+        let table = try WeightFiles.open(location.model).array("model.embed_tokens.weight").asType(.float32)
+        let space = tokenizer.encode(" ")
+        self.init(
+            embeddings: stacked(
+                labels.map { label in
+                    let tokens = tokenizer.encode(" " + label).filter { !space.contains($0) }
+                    return table[MLXArray(tokens, [tokens.count])].sum(axis: 0)
+                }))
+    }
+
+    /// Sums of what is there: [tokens, labels] of 0 and 1 -> [tokens, width].
+    func sums(_ targets: MLXArray) -> MLXArray { targets.matmul(embeddings) }
+
+    /// Squared distance to the sum of what is there, in units of an embedding's square, averaged over the tokens.
+    func loss(_ tokens: MLXArray, _ targets: MLXArray) -> MLXArray {
+        let distance = tokens.asType(.float32) - sums(targets)
+        return (distance * distance).sum() / (Float(tokens.dim(0)) * squares.mean())
+    }
+
+}
+
+/// Linear maps by least squares, with the ridge that keeps them small where features say little.
+struct LeastSquares {
+    /// Sums of products of features with features and with targets; the last feature is the constant 1.
+    private var gram: MLXArray
+    private var right: MLXArray
+
+    init(features: Int, targets: Int) {
+        (gram, right) = (zeros([features + 1, features + 1]), zeros([features + 1, targets]))
+    }
+
+    /// Takes [points, features] and [points, targets], float32.
+    mutating func add(_ features: MLXArray, _ targets: MLXArray) {
+        let x = concatenated([features, MLXArray.ones([features.dim(0), 1])], axis: 1)
+        gram = gram + x.T.matmul(x)
+        right = right + x.T.matmul(targets)
+        eval(gram, right)
+    }
+
+    /// By conjugate gradients, all targets at once (Hestenes and Stiefel 1952).
+    /// - Parameter ridge: in units of the mean square of a feature, summed over the points.
+    /// - Returns: weight [targets, features] and bias [targets].
+    func solution(ridge: Float = 1e-4, iterations: Int = 300) -> (weight: MLXArray, bias: MLXArray) {
+        let count = gram.dim(0)
+        let damped = gram + MLXArray.eye(count) * ((gram * MLXArray.eye(count)).sum() * (ridge / Float(count)))
+        var x = zeros(right.shape), rest = right, direction = right
+        var square = (rest * rest).sum(axis: 0)
+        for _ in 0..<iterations {
+            let image = damped.matmul(direction)
+            let length = square / maximum((direction * image).sum(axis: 0), Float.leastNormalMagnitude)
+            x = x + direction * length
+            rest = rest - image * length
+            let next = (rest * rest).sum(axis: 0)
+            direction = rest + direction * (next / maximum(square, Float.leastNormalMagnitude))
+            square = next
+            eval(x, rest, direction, square)
+        }
+        return (x[0..<(count - 1)].T, x[count - 1])
+    }
+}
