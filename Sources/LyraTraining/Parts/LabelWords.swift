@@ -1,20 +1,14 @@
-// The names of what pictures show, as sums of a language model's word embeddings.
+// The names of what pictures show, as a language model's word embeddings.
 import Foundation
 import LyraModel
 import LyraText
 import MLX
 
-/// What a vision tower's tokens are to be when it speaks in the words of a language model: each the sum of the embeddings of the names of
-/// what is in its place, so that the language model finds in a picture what it knows from text.
+/// What a vision tower's tokens are read by when it speaks in the words of a language model: the embeddings of the labels' names, so that
+/// the language model finds in a picture what it knows from text.
 struct LabelWords {
     /// For each label the sum of the embeddings of the tokens of its name, as a word within a sentence: [labels, width] float32.
     let embeddings: MLXArray
-    private let squares: MLXArray
-
-    init(embeddings: MLXArray) {
-        (self.embeddings, squares) = (embeddings, (embeddings * embeddings).sum(axis: 1))
-        eval(embeddings, squares)
-    }
 
     /// - Parameters:
     ///   - model: a checkpoint.
@@ -28,23 +22,16 @@ struct LabelWords {
         let tokenizer = try Tokenizer(directory: URL(fileURLWithPath: location.model))
         let table = try WeightFiles.open(location.model).array("model.embed_tokens.weight").asType(.float32)
         let space = tokenizer.encode(" ")
-        self.init(
-            embeddings: stacked(
-                labels.map { label in
-                    let tokens = tokenizer.encode(" " + label).filter { !space.contains($0) }
-                    return table[MLXArray(tokens, [tokens.count])].sum(axis: 0)
-                }))
+        embeddings = stacked(
+            labels.map { label in
+                let tokens = tokenizer.encode(" " + label).filter { !space.contains($0) }
+                return table[MLXArray(tokens, [tokens.count])].sum(axis: 0)
+            })
+        eval(embeddings)
     }
 
-    /// Sums of what is there: [tokens, labels] of 0 and 1 -> [tokens, width].
-    func sums(_ targets: MLXArray) -> MLXArray { targets.matmul(embeddings) }
-
-    /// Squared distance to the sum of what is there, in units of an embedding's square, averaged over the tokens.
-    func loss(_ tokens: MLXArray, _ targets: MLXArray) -> MLXArray {
-        let distance = tokens.asType(.float32) - sums(targets)
-        return (distance * distance).sum() / (Float(tokens.dim(0)) * squares.mean())
-    }
-
+    /// The map from tokens to logits of labels, without its bias: a token that is a label's embedding raises its logit by 8.
+    var head: MLXArray { embeddings * (Float(8) / (embeddings * embeddings).sum(axis: 1, keepDims: true)) }
 }
 
 /// Linear maps by least squares, with the ridge that keeps them small where features say little.

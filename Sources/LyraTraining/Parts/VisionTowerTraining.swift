@@ -17,8 +17,8 @@ final class VisionTowerTraining: PartTraining {
     private let folder: String
     private let labels: [String]
     private let validation: LabelledPictures?
-    /// Where the tower is to speak in a language model's words; nil: a map from tokens to labels is learnt.
-    private let words: LabelWords?
+    /// The map from tokens to labels where it is given, by a language model's words; nil: it is learnt.
+    private let fixedHead: MLXArray?
 
     /// Names of the map's tensors.
     private static let headWeight = "head.weight", headBias = "head.bias"
@@ -38,20 +38,20 @@ final class VisionTowerTraining: PartTraining {
         let media = MediaPreparation(vision: vision, processor: processor)
         let pictures = try LabelledPictures(settings.data, media)
         guard !pictures.labels.isEmpty else { throw TrainingError.noUsableSamples("pictures with labelled regions: the data") }
-        labels = pictures.labels
+        let labels = pictures.labels
+        self.labels = labels
         validation = settings.validation.isEmpty ? nil : try LabelledPictures(settings.validation, media, labels: labels)
 
         var weights = try TowerFolder.weights(folder, prefix: VisionTransformer.prefix(in:)) { _ = VisionTransformer($0, vision) }
-        if let model = configuration.languageModel {
-            words = try LabelWords(labels, of: model, width: vision.outputSize)
-        } else {
-            words = nil
+        let words = try configuration.languageModel.map { try LabelWords(labels, of: $0, width: vision.outputSize) }
+        fixedHead = words?.head
+        if words == nil {
             let bound = 1 / Float(vision.outputSize).squareRoot()
             weights[Self.headWeight] = MLXRandom.uniform(
                 low: -bound, high: bound, [labels.count, vision.outputSize], key: MLXRandom.key(settings.seed &+ 0x5EE))
-            // As rare as labels are.
-            weights[Self.headBias] = MLXArray([Float](repeating: -4, count: labels.count), [labels.count])
         }
+        // As rare as labels are.
+        weights[Self.headBias] = MLXArray([Float](repeating: -4, count: labels.count), [labels.count])
         eval(Array(weights.values))
         parameters = weights
         let side = vision.patchSize * vision.mergeSize
@@ -65,8 +65,9 @@ final class VisionTowerTraining: PartTraining {
         if let words { try begin(with: words, pictures, side: side) }
     }
 
-    /// Gives the tower the last layer that comes nearest to the words, as the rest of it is: by least squares over some of the pictures.
-    /// A layer that names labels by a map has outputs many times as large; unlearning that would cost the tower what it knows.
+    /// Gives the tower the last layer whose tokens come nearest to the sums of the words, as the rest of it is: by least squares over some
+    /// of the pictures. A layer that names labels by a map of its own has outputs many times as large; unlearning that would cost the tower
+    /// what it knows.
     private func begin(with words: LabelWords, _ pictures: LabelledPictures, side: Int) throws {
         let width = vision.width * vision.mergeSize * vision.mergeSize, last = "merger.mlp.2."
         var open = vision, weights = parameters
@@ -78,22 +79,22 @@ final class VisionTowerTraining: PartTraining {
             try Task.checkCancellation()
             let some = try (start..<min(count, start + 32)).map { try pictures.item($0 * pictures.count / count, side: side) }
             let features = try tokens(some, weights, open, isTraced: false).tokens
-            squares.add(features.asType(.float32), words.sums(targets(some)))
+            squares.add(features.asType(.float32), targets(some).matmul(words.embeddings))
         }
         (parameters[last + "weight"], parameters[last + "bias"]) = squares.solution()
     }
 
-    /// Tokens of all pictures in their order, [tokens, width], and the map from them to labels where one is learnt.
+    /// Tokens of all pictures in their order, [tokens, width], and the map from them to labels.
     private func tokens(
         _ pictures: [LabelledPicture], _ weights: [String: MLXArray], _ vision: VisionConfiguration, isTraced: Bool
-    ) throws -> (tokens: MLXArray, head: (weight: MLXArray, bias: MLXArray)?) {
+    ) throws -> (tokens: MLXArray, head: (weight: MLXArray, bias: MLXArray)) {
         let parameters = Parameters(
             DictionarySource(weights, origin: "the vision tower"), computeType: configuration.settings.precision.dtype, isTraced: isTraced)
         let tower = VisionTransformer(parameters, vision)
-        let head = words == nil ? (
-            weight: parameters.matrix(Self.headWeight, [labels.count, vision.outputSize]),
+        let head = (
+            weight: fixedHead ?? parameters.matrix(Self.headWeight, [labels.count, vision.outputSize]),
             bias: parameters.vector(Self.headBias, [labels.count])
-        ) : nil
+        )
         try parameters.finish()
         let patches = concurrentMap(pictures.count) { [processor] number in
             let picture = pictures[number].picture
@@ -113,48 +114,41 @@ final class VisionTowerTraining: PartTraining {
         return MLXArray(targets, [tokens.count, labels.count])
     }
 
-    /// With a map: binary cross-entropy, summed over the labels, averaged over the tokens. In words: ``LabelWords/loss(_:_:)``.
+    /// -> [tokens, labels] float32
+    private func logits(_ pictures: [LabelledPicture], _ weights: [String: MLXArray], isTraced: Bool) throws -> MLXArray {
+        let (tokens, head) = try tokens(pictures, weights, vision, isTraced: isTraced)
+        return Kernel.linear(tokens, weight: head.weight, bias: head.bias, outputType: .float32)
+    }
+
+    /// Binary cross-entropy, summed over the labels, averaged over the tokens.
     func losses(_ batch: [LabelledPicture], _ weights: [String: MLXArray]) throws -> [MLXArray] {
-        let targets = targets(batch)
-        let (tokens, head) = try tokens(batch, weights, vision, isTraced: true)
-        guard let head else { return words.map { [$0.loss(tokens, targets)] } ?? [] }
-        let logits = Kernel.linear(tokens, weight: head.weight, bias: head.bias, outputType: .float32)
+        let logits = try logits(batch, weights, isTraced: true), targets = targets(batch)
         // log(1 + e^z) - z t, for any z.
         let entropy = maximum(logits, Float(0)) + log1p(exp(-abs(logits))) - logits * targets
         return [entropy.sum() / Float(targets.dim(0))]
     }
 
-    /// With a map: precision and recall of the labels that are more probable than not. In words: the share of the words' sums, by their
-    /// squares, that the tokens have.
+    /// Precision and recall of labels that are more probable than not.
     func validate(_ weights: [String: MLXArray]) throws -> [String: Double] {
         guard let validation else { return [:] }
         let side = vision.patchSize * vision.mergeSize, count = min(configuration.validationLimit, validation.count)
-        var right = 0.0, named = 0.0, there = 0.0, distance = 0.0, length = 0.0
+        var right = 0.0, named = 0.0, there = 0.0
         for start in stride(from: 0, to: count, by: 16) {
             try Task.checkCancellation()
             let pictures = try (start..<min(count, start + 16)).map { try validation.item($0 * validation.count / count, side: side) }
-            let targets = targets(pictures), (tokens, head) = try tokens(pictures, weights, vision, isTraced: false)
-            if let words {
-                let sums = words.sums(targets)
-                distance += Double(Kernel.sumOfSquares(tokens.asType(.float32) - sums).item(Float.self))
-                length += Double(Kernel.sumOfSquares(sums).item(Float.self))
-            } else if let head {
-                let logits = Kernel.linear(tokens, weight: head.weight, bias: head.bias, outputType: .float32)
-                let guesses = (logits .> Float(0)).asType(.float32)
-                right += Double((guesses * targets).sum().item(Float.self))
-                named += Double(guesses.sum().item(Float.self))
-                there += Double(targets.sum().item(Float.self))
-            }
+            let guesses = (try logits(pictures, weights, isTraced: false) .> Float(0)).asType(.float32), targets = targets(pictures)
+            right += Double((guesses * targets).sum().item(Float.self))
+            named += Double(guesses.sum().item(Float.self))
+            there += Double(targets.sum().item(Float.self))
         }
-        if words != nil { return ["explained": 1 - distance / max(length, .leastNormalMagnitude)] }
         return ["precision": right / max(1, named), "recall": right / max(1, there)]
     }
 
-    /// `vision_tower/`, a folder as `mm_vision_tower` names one, and the map, where one is learnt, with the names of the labels beside it.
+    /// `vision_tower/`, a folder as `mm_vision_tower` names one, and the map, where it is learnt, with the names of the labels beside it.
     func write(_ weights: [String: MLXArray], to output: String, steps: Int) throws -> [String] {
         let place = output + "/vision_tower", head = output + "/naming.safetensors", names = output + "/naming.json"
         try TowerFolder.write(weights, like: folder, prefix: VisionTransformer.prefix(in:), to: place)
-        guard words == nil else { return [place] }
+        guard fixedHead == nil else { return [place] }
         try SafetensorsWriter.save(
             weights.filter { $0.key == Self.headWeight || $0.key == Self.headBias }, metadata: ["format": "pt"],
             to: URL(fileURLWithPath: head))
