@@ -9,6 +9,9 @@ import MLX
 struct LabelWords {
     /// For each label the sum of the embeddings of the tokens of its name, as a word within a sentence: [labels, width] float32.
     let embeddings: MLXArray
+    /// The map from tokens to logits of labels, without its bias: a token that is a label's embedding raises its logit by 12.
+    let head: MLXArray
+    private let square: MLXArray
 
     /// - Parameters:
     ///   - model: a checkpoint.
@@ -27,11 +30,17 @@ struct LabelWords {
                 let tokens = tokenizer.encode(" " + label).filter { !space.contains($0) }
                 return table[MLXArray(tokens, [tokens.count])].sum(axis: 0)
             })
-        eval(embeddings)
+        let squares = (embeddings * embeddings).sum(axis: 1, keepDims: true)
+        (head, square) = (embeddings * (Float(12) / squares), squares.mean())
+        eval(embeddings, head, square)
     }
 
-    /// The map from tokens to logits of labels, without its bias: a token that is a label's embedding raises its logit by 8.
-    var head: MLXArray { embeddings * (Float(8) / (embeddings * embeddings).sum(axis: 1, keepDims: true)) }
+    /// What keeps tokens short, averaged over them: their squares in units of an embedding's. The shortest token that names its labels is a
+    /// sum of their embeddings, each about once; without this, tokens turn away from all that is not there and are many times as long.
+    func penalty(_ tokens: MLXArray) -> MLXArray {
+        let x = tokens.asType(.float32)
+        return (x * x).sum() / (square * Float(tokens.dim(0))) * Float(0.05)
+    }
 }
 
 /// Linear maps by least squares, with the ridge that keeps them small where features say little.

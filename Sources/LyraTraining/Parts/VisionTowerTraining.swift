@@ -11,14 +11,14 @@ final class VisionTowerTraining: PartTraining {
     private(set) var parameters: [String: MLXArray]
     let fingerprint: String
     let loader: @Sendable (Int) throws -> [LabelledPicture]
-    let lossNames = ["naming"]
+    let lossNames: [String]
     private let vision: VisionConfiguration
     private let processor: ImageProcessorConfiguration
     private let folder: String
     private let labels: [String]
     private let validation: LabelledPictures?
-    /// The map from tokens to labels where it is given, by a language model's words; nil: it is learnt.
-    private let fixedHead: MLXArray?
+    /// What tokens are read by where the tower is to speak in a language model's words; nil: by a map that is learnt.
+    private let words: LabelWords?
 
     /// Names of the map's tensors.
     private static let headWeight = "head.weight", headBias = "head.bias"
@@ -44,7 +44,7 @@ final class VisionTowerTraining: PartTraining {
 
         var weights = try TowerFolder.weights(folder, prefix: VisionTransformer.prefix(in:)) { _ = VisionTransformer($0, vision) }
         let words = try configuration.languageModel.map { try LabelWords(labels, of: $0, width: vision.outputSize) }
-        fixedHead = words?.head
+        (self.words, lossNames) = (words, words == nil ? ["naming"] : ["total", "naming", "length"])
         if words == nil {
             let bound = 1 / Float(vision.outputSize).squareRoot()
             weights[Self.headWeight] = MLXRandom.uniform(
@@ -67,20 +67,24 @@ final class VisionTowerTraining: PartTraining {
 
     /// Gives the tower the last layer whose tokens come nearest to the sums of the words, as the rest of it is: by least squares over some
     /// of the pictures. A layer that names labels by a map of its own has outputs many times as large; unlearning that would cost the tower
-    /// what it knows.
+    /// what it knows. Labels get the bias by which a token of nothing names them as often as they come: with a higher one, all tokens turn
+    /// away from all labels together.
     private func begin(with words: LabelWords, _ pictures: LabelledPictures, side: Int) throws {
         let width = vision.width * vision.mergeSize * vision.mergeSize, last = "merger.mlp.2."
         var open = vision, weights = parameters
         open.outputSize = width
         (weights[last + "weight"], weights[last + "bias"]) = (MLXArray.eye(width), zeros([width]))
-        var squares = LeastSquares(features: width, targets: vision.outputSize)
+        var squares = LeastSquares(features: width, targets: vision.outputSize), shares = zeros([labels.count]), seen = 0
         let count = min(1_024, pictures.count)
         for start in stride(from: 0, to: count, by: 32) {
             try Task.checkCancellation()
             let some = try (start..<min(count, start + 32)).map { try pictures.item($0 * pictures.count / count, side: side) }
-            let features = try tokens(some, weights, open, isTraced: false).tokens
-            squares.add(features.asType(.float32), targets(some).matmul(words.embeddings))
+            let features = try tokens(some, weights, open, isTraced: false).tokens, targets = targets(some)
+            squares.add(features.asType(.float32), targets.matmul(words.embeddings))
+            (shares, seen) = (shares + targets.sum(axis: 0), seen + targets.dim(0))
+            eval(shares)
         }
+        parameters[Self.headBias] = log((shares + Float(0.5)) / Float(seen + 1))
         (parameters[last + "weight"], parameters[last + "bias"]) = squares.solution()
     }
 
@@ -92,7 +96,7 @@ final class VisionTowerTraining: PartTraining {
             DictionarySource(weights, origin: "the vision tower"), computeType: configuration.settings.precision.dtype, isTraced: isTraced)
         let tower = VisionTransformer(parameters, vision)
         let head = (
-            weight: fixedHead ?? parameters.matrix(Self.headWeight, [labels.count, vision.outputSize]),
+            weight: words?.head ?? parameters.matrix(Self.headWeight, [labels.count, vision.outputSize]),
             bias: parameters.vector(Self.headBias, [labels.count])
         )
         try parameters.finish()
@@ -115,17 +119,19 @@ final class VisionTowerTraining: PartTraining {
     }
 
     /// -> [tokens, labels] float32
-    private func logits(_ pictures: [LabelledPicture], _ weights: [String: MLXArray], isTraced: Bool) throws -> MLXArray {
-        let (tokens, head) = try tokens(pictures, weights, vision, isTraced: isTraced)
-        return Kernel.linear(tokens, weight: head.weight, bias: head.bias, outputType: .float32)
+    private func logits(_ tokens: MLXArray, _ head: (weight: MLXArray, bias: MLXArray)) -> MLXArray {
+        Kernel.linear(tokens, weight: head.weight, bias: head.bias, outputType: .float32)
     }
 
-    /// Binary cross-entropy, summed over the labels, averaged over the tokens.
+    /// Binary cross-entropy, summed over the labels, averaged over the tokens; in words with ``LabelWords/penalty(_:)``.
     func losses(_ batch: [LabelledPicture], _ weights: [String: MLXArray]) throws -> [MLXArray] {
-        let logits = try logits(batch, weights, isTraced: true), targets = targets(batch)
+        let (tokens, head) = try tokens(batch, weights, vision, isTraced: true)
+        let logits = logits(tokens, head), targets = targets(batch)
         // log(1 + e^z) - z t, for any z.
-        let entropy = maximum(logits, Float(0)) + log1p(exp(-abs(logits))) - logits * targets
-        return [entropy.sum() / Float(targets.dim(0))]
+        let entropy = (maximum(logits, Float(0)) + log1p(exp(-abs(logits))) - logits * targets).sum() / Float(targets.dim(0))
+        guard let words else { return [entropy] }
+        let penalty = words.penalty(tokens)
+        return [entropy + penalty, entropy, penalty]
     }
 
     /// Precision and recall of labels that are more probable than not.
@@ -136,7 +142,8 @@ final class VisionTowerTraining: PartTraining {
         for start in stride(from: 0, to: count, by: 16) {
             try Task.checkCancellation()
             let pictures = try (start..<min(count, start + 16)).map { try validation.item($0 * validation.count / count, side: side) }
-            let guesses = (try logits(pictures, weights, isTraced: false) .> Float(0)).asType(.float32), targets = targets(pictures)
+            let (tokens, head) = try tokens(pictures, weights, vision, isTraced: false)
+            let guesses = (logits(tokens, head) .> Float(0)).asType(.float32), targets = targets(pictures)
             right += Double((guesses * targets).sum().item(Float.self))
             named += Double(guesses.sum().item(Float.self))
             there += Double(targets.sum().item(Float.self))
@@ -148,7 +155,7 @@ final class VisionTowerTraining: PartTraining {
     func write(_ weights: [String: MLXArray], to output: String, steps: Int) throws -> [String] {
         let place = output + "/vision_tower", head = output + "/naming.safetensors", names = output + "/naming.json"
         try TowerFolder.write(weights, like: folder, prefix: VisionTransformer.prefix(in:), to: place)
-        guard fixedHead == nil else { return [place] }
+        guard words == nil else { return [place] }
         try SafetensorsWriter.save(
             weights.filter { $0.key == Self.headWeight || $0.key == Self.headBias }, metadata: ["format": "pt"],
             to: URL(fileURLWithPath: head))
