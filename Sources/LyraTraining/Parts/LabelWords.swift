@@ -24,6 +24,10 @@ struct LabelWords {
         }
         let tokenizer = try Tokenizer(directory: URL(fileURLWithPath: location.model))
         let table = try WeightFiles.open(location.model).array("model.embed_tokens.weight").asType(.float32)
+        guard table.shape == [configuration.vocabularySize, width] else {
+            throw ConfigurationError.invalid(
+                key: "language_model", value: "embeddings of shape \(table.shape)", expected: "a checkpoint that is not quantised")
+        }
         let space = tokenizer.encode(" ")
         embeddings = stacked(
             labels.map { label in
@@ -31,7 +35,7 @@ struct LabelWords {
                 return table[MLXArray(tokens, [tokens.count])].sum(axis: 0)
             })
         let squares = (embeddings * embeddings).sum(axis: 1, keepDims: true)
-        (head, square) = (embeddings * (Float(12) / squares), squares.mean())
+        (head, square) = (embeddings * (Float(12) / maximum(squares, Float(1e-6))), squares.mean())
         eval(embeddings, head, square)
     }
 

@@ -7,8 +7,8 @@ public struct VisionTowerConfiguration: PartConfiguration, Equatable {
     public var settings = PartSettings(batchSize: 32, steps: 4_000, learningRate: 1e-3)
     /// Pictures measured on, at most.
     public var validationLimit = 200
-    /// A checkpoint in whose words the tower is to speak: each token becomes the sum of the language model's embeddings of the names of
-    /// what is in its place. nil: names are read from the tokens by a map that is learnt and left behind.
+    /// A checkpoint in whose words the tower is to speak: labels are read from the tokens by the language model's embeddings of their
+    /// names, so that each token becomes the sum of those of what is in its place. nil: by a map that is learnt and left behind.
     public var languageModel: String?
 
     public init() {}
