@@ -44,7 +44,8 @@ public struct CrossModality: Sendable, Equatable {
         return ids
     }
 
-    /// The loss of one recording.
+    /// The loss of one recording. Not with ``Alignment/ctc(blank:)``, which needs the vocabulary: see
+    /// ``callAsFunction(speech:transcripts:vocabulary:embed:)``.
     ///
     /// - Parameters:
     ///   - speech: `[L, hidden]`, what the projector makes of it. L at least 1.
