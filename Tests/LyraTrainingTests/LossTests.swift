@@ -45,11 +45,11 @@ import Testing
 
     /// Tokens that are the embeddings of the transcript, with blanks between them, spell it; in another order they do not.
     @Test func spellingFindsTheTranscriptAmongTheVocabulary() {
-        let table = MLXRandom.normal([20, 32], key: MLXRandom.key(4)), blank: Int32 = 19
+        let table = MLXRandom.normal([20, 32], key: MLXRandom.key(4))
         func embed(_ ids: [Int32]) -> MLXArray { table[MLXArray(ids, [ids.count])] }
-        let loss = CrossModality(alignment: .ctc(blank: blank), temperature: 1)
+        let loss = VocabularySpelling(blank: 19, temperature: 1)
         func value(_ speech: [[Int32]], _ transcripts: [[Int32]]) -> Float {
-            loss(speech: speech.map(embed), transcripts: transcripts, vocabulary: 20, embed: embed).item(Float.self)
+            loss(speech: speech.map(embed), transcripts: transcripts, table: table).item(Float.self)
         }
         #expect(value([[19, 3, 3, 19, 7, 19, 7, 5]], [[3, 7, 7, 5]]) < 1e-3)
         #expect(value([[19, 7, 3, 19, 3, 19, 7, 5]], [[3, 7, 7, 5]]) > 1)
@@ -63,8 +63,7 @@ import Testing
             var loss = loss
             loss.trainsText = trains
             let (_, gradients) = valueAndGrad(
-                { (x: [MLXArray]) in [loss(speech: [x[0]], transcripts: [[3, 7]], vocabulary: 20) { x[1][MLXArray($0, [$0.count])] }] },
-                argumentNumbers: [0, 1])([speech, table])
+                { (x: [MLXArray]) in [loss(speech: [x[0]], transcripts: [[3, 7]], table: x[1])] }, argumentNumbers: [0, 1])([speech, table])
             #expect(abs(gradients[0]).max().item(Float.self) > 1e-3)
             #expect((abs(gradients[1]).max().item(Float.self) > 1e-3) == trains)
         }

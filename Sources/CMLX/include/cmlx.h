@@ -194,6 +194,11 @@ int cmlx_random(cmlx_distribution kind, const int32_t *shape, size_t rank, cmlx_
 int cmlx_random_categorical(cmlx_array logits, int axis, int count, cmlx_array key, cmlx_array *out);
 int cmlx_random_permutation(cmlx_array a, int axis, cmlx_array key, cmlx_array *out);
 
+// Systems of linear equations (linalg.cpp)
+
+/// x of `a x = b`: `[n, n]` and `[n, m]` float32 -> `[n, m]`. On the CPU, wherever everything else runs.
+int cmlx_solve(cmlx_array a, cmlx_array b, cmlx_array *out);
+
 // Fourier transforms along one axis (fft.cpp)
 
 typedef enum { CMLX_FFT, CMLX_IFFT, CMLX_RFFT, CMLX_IRFFT } cmlx_fft_op;

@@ -6,8 +6,7 @@ import MLX
 ///
 /// With dist(l, s) = -log softmax over s of (speech[l] · text[s] / temperature) (eq. 1), the loss of a recording of L speech
 /// tokens is D[L, S] / L, where D = dist + softmin of the three cells before (eq. 2). The paper divides by L + S, the
-/// authors' release by L; this follows the release. Spelling (``Alignment/ctc(blank:)``), which is not the paper's, has minus the log
-/// probability of the transcript / S instead.
+/// authors' release by L; this follows the release.
 public struct CrossModality: Sendable, Equatable {
     /// How speech tokens find their text tokens.
     public enum Alignment: Sendable, Equatable {
@@ -16,9 +15,6 @@ public struct CrossModality: Sendable, Equatable {
         /// One to one at the end: cross-entropy of the last S speech tokens with the S text tokens, averaged. With fewer
         /// than S speech tokens, these meet the last text tokens.
         case truncated
-        /// Connectionist temporal classification among the whole vocabulary instead of the transcript's own tokens: speech tokens spell
-        /// the transcript, with `blank`, a token of no transcript, where nothing new is said.
-        case ctc(blank: Int32)
     }
 
     public var alignment = Alignment.softDTW(gamma: 0.1)
@@ -44,8 +40,7 @@ public struct CrossModality: Sendable, Equatable {
         return ids
     }
 
-    /// The loss of one recording. Not with ``Alignment/ctc(blank:)``, which needs the vocabulary: see
-    /// ``callAsFunction(speech:transcripts:vocabulary:embed:)``.
+    /// The loss of one recording.
     ///
     /// - Parameters:
     ///   - speech: `[L, hidden]`, what the projector makes of it. L at least 1.
@@ -62,31 +57,7 @@ public struct CrossModality: Sendable, Equatable {
             let last = distances[(frames - pairs)...]  // [pairs, S]
             let partner = MLXArray((0..<Int32(pairs)).map { Int32(tokens - pairs) + $0 }, [pairs, 1])
             return takeAlong(last, partner, axis: 1).mean()
-        case .ctc:
-            preconditionFailure("spelling needs the vocabulary")
         }
-    }
-
-    /// The sum of the losses of recordings, by ids of their transcripts.
-    ///
-    /// - Parameters:
-    ///   - speech: `[L, hidden]` of each.
-    ///   - transcripts: ids of each, at least one.
-    ///   - embed: `[ids, hidden]`, the embeddings of ids.
-    ///   - vocabulary: how many ids there are.
-    public func callAsFunction(
-        speech: [MLXArray], transcripts: [[Int32]], vocabulary: Int, embed: ([Int32]) -> MLXArray
-    ) -> MLXArray {
-        guard !speech.isEmpty else { return MLXArray(Float(0)) }
-        guard case .ctc(let blank) = alignment else {
-            return zip(speech, transcripts).reduce(MLXArray(Float(0))) { $0 + self(speech: $1.0, text: embed($1.1)) }
-        }
-        let table = embed(Array(0..<Int32(vocabulary)))
-        let losses = Kernel.ctcLoss(
-            logits: scores(concatenated(speech, axis: 0), trainsText ? table : stopGradient(table)),
-            segments: speech.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.dim(0)) }, targets: transcripts,
-            blank: Int(blank), zeroInfinity: true)
-        return (losses / MLXArray(transcripts.map { Float($0.count) }, [transcripts.count])).sum()
     }
 
     /// The mean over the recordings that have a transcript; 0 where none has.
@@ -97,17 +68,12 @@ public struct CrossModality: Sendable, Equatable {
 
     /// dist: [L, S] float32.
     func distances(_ speech: MLXArray, _ text: MLXArray) -> MLXArray {
-        let scores = scores(speech, text)
-        return logSumExp(scores, axis: -1, keepDims: true) - scores
-    }
-
-    /// Products by the temperature: [L, S] float32.
-    private func scores(_ speech: MLXArray, _ text: MLXArray) -> MLXArray {
         let rows = [speech, text].map { x in
             let wide = x.asType(.float32)
             guard normalizes else { return wide }
             return wide * rsqrt(maximum((wide * wide).sum(axis: -1, keepDims: true), 1e-24))
         }
-        return Kernel.matmul(rows[0], rows[1], transposeB: true) / temperature
+        let scores = Kernel.matmul(rows[0], rows[1], transposeB: true) / temperature
+        return logSumExp(scores, axis: -1, keepDims: true) - scores
     }
 }

@@ -39,16 +39,15 @@ public struct RegulariserSettings: Sendable, Codable, Equatable {
     public init(weight: Float) { self.weight = weight }
 
     /// - Parameter blank: the id that stands for nothing, in CTC.
-    func crossModality(blank: Int32) -> CrossModality {
-        var regulariser = CrossModality()
-        regulariser.alignment =
-            switch alignment {
-            case .softDTW: .softDTW(gamma: gamma)
-            case .truncated: .truncated
-            case .ctc: .ctc(blank: blank)
-            }
-        (regulariser.temperature, regulariser.trainsText) = (temperature, trainsText)
-        return regulariser
+    func regulariser(blank: Int32) -> Regulariser {
+        func paper(_ alignment: CrossModality.Alignment) -> Regulariser {
+            .crossModality(CrossModality(alignment: alignment, temperature: temperature, trainsText: trainsText))
+        }
+        return switch alignment {
+        case .softDTW: paper(.softDTW(gamma: gamma))
+        case .truncated: paper(.truncated)
+        case .ctc: .spelling(VocabularySpelling(blank: blank, temperature: temperature, trainsText: trainsText))
+        }
     }
 
     public init(from decoder: any Swift.Decoder) throws {

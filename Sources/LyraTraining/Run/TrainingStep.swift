@@ -32,7 +32,7 @@ struct TrainingStep {
         builder = MicroBatchBuilder(weights)
         pass = TrainingPass(
             weights: weights, lossWeights: configuration.lossWeights, regulariserWeight: configuration.regulariser.weight,
-            regulariser: configuration.regulariser.crossModality(blank: blank),
+            regulariser: configuration.regulariser.regulariser(blank: blank),
             generatorLoss: SpeechGeneratorLoss(compatible: configuration.compatible), extractor: configuration.extractor,
             checkpointsLayers: configuration.gradientCheckpointing, towers: FrozenTowers(
                 cache: configuration.cache, salt: "\(configuration.model) \(configuration.precision.rawValue)"))

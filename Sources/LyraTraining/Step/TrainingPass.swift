@@ -59,18 +59,35 @@ public struct StepLosses: Sendable, Equatable, Codable {
     }
 }
 
+/// What draws speech tokens to the text's embeddings.
+enum Regulariser {
+    case crossModality(CrossModality)
+    case spelling(VocabularySpelling)
+
+    /// The sum over recordings: `[L, hidden]` of each, and ids of its transcript.
+    func callAsFunction(speech: [MLXArray], transcripts: [[Int32]], _ decoder: Decoder) -> MLXArray {
+        switch self {
+        case .crossModality(let loss):
+            zip(speech, transcripts).reduce(MLXArray(Float(0))) { $0 + loss(speech: $1.0, text: decoder.embed($1.1)) }
+        case .spelling(let loss): loss(speech: speech, transcripts: transcripts, table: decoder.embedding.table)
+        }
+    }
+}
+
 /// What a pass computes besides the weights it is given.
 struct TrainingPass {
     let weights: TrainingWeights
     var lossWeights: LossWeights
     /// λ of the cross-modality regulariser (paper: 0.5); 0 leaves it out.
     var regulariserWeight: Float = 0
-    var regulariser = CrossModality()
+    var regulariser = Regulariser.crossModality(CrossModality())
     var generatorLoss = SpeechGeneratorLoss()
     var extractor: ExtractorOptions?
     /// Recomputes decoder layers in the backward pass instead of keeping what they computed.
     var checkpointsLayers = false
     let towers: FrozenTowers
+    /// Otherwise only the regulariser is computed, of speech tokens and the embedding table.
+    private var runsDecoder: Bool { lossWeights.answer != 0 || lossWeights.speech != 0 }
 
     /// Losses and gradients (by full name, float32) of one micro-batch.
     func gradients(
@@ -111,22 +128,18 @@ struct TrainingPass {
     ) throws -> [MLXArray] {
         let networks = try weights.networks(masters, dropout: dropout)
         let decoder = networks.decoder
-        var pieces = [decoder.embed(batch.text)]
-        if !batch.pictures.isEmpty { pieces.append(try vision(batch.pictures, networks)) }
-        var speech: MLXArray?
-        if !batch.windows.isEmpty {
-            let tokens = networks.projector(try frames(batch.windows, networks))  // [windows, tokens, hidden]
-            speech = tokens
-            pieces.append(tokens.reshaped([tokens.dim(0) * tokens.dim(1), tokens.dim(2)]))
-        }
-        let all = pieces.count == 1 ? pieces[0] : concatenated(pieces, axis: 0)
-        let packed = PackedSequences(
-            embeddings: all[MLXArray(batch.sources, [batch.sources.count])], positions: batch.positions,
-            lengths: batch.lengths, isContext: batch.isContext, isQuery: batch.isQuery)
-
+        // [windows, tokens, hidden]
+        let speech = batch.windows.isEmpty ? nil : networks.projector(try frames(batch.windows, networks))
         let zero = MLXArray(Float(0))
         var answer = zero, align = zero, units = zero
-        if lossWeights.answer != 0 || lossWeights.speech != 0, !batch.targets.isEmpty {
+        if runsDecoder, !batch.targets.isEmpty {
+            var pieces = [decoder.embed(batch.text)]
+            if !batch.pictures.isEmpty { pieces.append(try vision(batch.pictures, networks)) }
+            if let speech { pieces.append(speech.flattened(start: 0, end: 1)) }
+            let all = pieces.count == 1 ? pieces[0] : concatenated(pieces, axis: 0)
+            let packed = PackedSequences(
+                embeddings: all[MLXArray(batch.sources, [batch.sources.count])], positions: batch.positions,
+                lengths: batch.lengths, isContext: batch.isContext, isQuery: batch.isQuery)
             let (states, tokens) = decoder(
                 packed, adapter: weights.adapter?.kind, extractor: extractor, layer: layerRunner(decoder, masters, dropout))
             let place = tokens.count == batch.tokens ? nil : Dictionary(uniqueKeysWithValues: zip(tokens, Int32(0)...))
@@ -150,8 +163,8 @@ struct TrainingPass {
             let said = batch.speeches.filter { $0.transcript != nil }
             align =
                 regulariser(
-                    speech: said.map { speech[$0.windows].flattened(start: 0, end: 1) }, transcripts: said.compactMap(\.transcript),
-                    vocabulary: weights.configuration.vocabularySize, embed: decoder.embed) / Float(max(1, totals.transcripts))
+                    speech: said.map { speech[$0.windows].flattened(start: 0, end: 1) }, transcripts: said.compactMap(\.transcript), decoder)
+                / Float(max(1, totals.transcripts))
         }
         let total = answer * lossWeights.answer + align * regulariserWeight + units * lossWeights.speech
         return [total, answer, align, units]
@@ -183,11 +196,9 @@ struct TrainingPass {
         guard let whisper = networks.whisper, let logMel = weights.logMel else { throw TrainingError.missingPart("the checkpoint has no speech encoder") }
         guard weights.trains(.whisper) else { return try towers.frames(windows, whisper, logMel) }
         // Without the decoder nothing asks for whole windows, and what is silent behind the longest need not be encoded.
-        guard lossWeights == LossWeights(answer: 0, speech: 0), let longest = windows.map(\.count).max(),
-            let settings = weights.whisperConfiguration
-        else { return whisper(logMel(windows: windows)) }
+        guard !runsDecoder, let longest = windows.map(\.count).max() else { return whisper(logMel(windows: windows)) }
         let token = 2 * weights.configuration.speechStack, frames = (longest / LogMel.hopSamples / token + 1) * token
-        return whisper(LogMel(bins: settings.melBins, frames: min(frames, logMel.frames))(windows: windows))
+        return whisper(LogMel(bins: whisper.configuration.melBins, frames: min(frames, logMel.frames))(windows: windows))
     }
 }
 

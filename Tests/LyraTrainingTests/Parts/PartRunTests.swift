@@ -40,7 +40,7 @@ import Testing
                     samples += [Float](repeating: 0, count: 1600)
                 }
                 try AudioFile.write(samples, sampleRate: 16_000, to: "\(path)/\(name)/\(number).wav")
-                lines += #"{"id": "\#(number)", "speech": "\#(name)/\#(number).wav", "speech_asr": "\#(String(text))", "voice": "tone"}"# + "\n"
+                lines += #"{"id": "\#(number)", "speech": "\#(name)/\#(number).wav", "speech_asr": "\#(String(text))", "voice": "tone", "conversations": [{"from": "human", "value": "<speech>"}, {"from": "gpt", "value": "\#(String(text))"}]}"# + "\n"
             }
             try lines.write(toFile: "\(path)/\(name).jsonl", atomically: true, encoding: .utf8)
             return "\(path)/\(name).jsonl"
@@ -112,6 +112,35 @@ import Testing
         await #expect { try await PartTrainer.run(.visionTower, configuration("unused"), overrides: overrides, resume: false) } throws: {
             "\($0.localizedDescription)".contains("regions[0].box")
         }
+    }
+
+    /// Encoder and projector alone learn to say tones in the words of a language model that does not run; what they learn on utterances
+    /// cut short holds in whole windows.
+    @Test func speechTokensLearnToSpell() async throws {
+        let place = try Place()
+        defer { place.remove() }
+        let data = DataSource(try place.writeTones("train", count: 60, seed: 1))
+        func configuration(_ model: String, _ output: String) -> TrainingConfiguration {
+            var configuration = TrainingConfiguration(stage: .pretrain, model: model, output: "\(place.path)/\(output)", data: [data])
+            configuration.trainable = [ParameterGroup("whisper/*"), ParameterGroup("model/model.mm_speech_projector.*")]
+            configuration.lossWeights = LossWeights(answer: 0, speech: 0)
+            (configuration.regulariser.weight, configuration.regulariser.alignment) = (1, .ctc)
+            (configuration.precision, configuration.optimizer, configuration.learningRate) = (.f32, .muon, 5e-3)
+            (configuration.batchSize, configuration.epochs, configuration.gradientCheckpointing) = (10, 20, false)
+            return configuration
+        }
+        _ = try await Trainer(configuration(place.model, "spelt"), resume: false).run()
+        let metrics = try String(contentsOfFile: place.path + "/spelt/metrics.jsonl", encoding: .utf8).split(separator: "\n")
+            .map { try JSONDecoder().decode(StepMetrics.self, from: Data($0.utf8)).losses.regulariser }
+        let (first, last) = (try #require(metrics.first), metrics.suffix(10).reduce(0, +) / 10)
+        print("spelling: \(first) nats a token at first, \(last) at the end")
+        #expect(last < first / 10)
+
+        // With answers the windows are whole; the rate is 0, so what is measured is what was learnt.
+        var whole = configuration(place.path + "/spelt/model", "whole")
+        (whole.lossWeights.answer, whole.learningRate, whole.maximumSteps) = (1, 0, 1)
+        let summary = try await Trainer(whole, resume: false).run()
+        #expect(try #require(summary.last).losses.regulariser < first / 10)
     }
 
     @Test func utterancesOfAStepAreAboutAsLong() throws {
