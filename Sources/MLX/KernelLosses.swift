@@ -168,14 +168,18 @@ extension Kernel {
     ///   - k: `[1, total, Hkv, D]`, Hkv divides Hq.
     ///   - v: `[1, total, Hkv, D]`
     ///   - segments: where sequences begin and end: 0, n1, n1 + n2, ... total. Tokens see those of their own only.
+    ///   - turns: tokens at which turns begin, rising; causal alone. A turn goes on to the next one or to the end of its
+    ///     sequence, and sees what stands before the sequence's first turn, and itself: several continuations of one text
+    ///     for the price of one text.
     /// - Returns: `[1, total, Hq, D]` in the type of q.
     public static func attention(
-        _ q: MLXArray, _ k: MLXArray, _ v: MLXArray, scale: Float, causal: Bool, segments: [Int]
+        _ q: MLXArray, _ k: MLXArray, _ v: MLXArray, scale: Float, causal: Bool, segments: [Int], turns: [Int] = []
     ) -> MLXArray {
         require(!segments.isEmpty, "attention: segments are the numbers from 0 to the count of tokens")
         return .make {
             cmlx_kernel_attention_packed(
-                q.handle, k.handle, v.handle, scale, causal, int32(segments), segments.count - 1, $0)
+                q.handle, k.handle, v.handle, scale, causal, int32(segments), segments.count - 1, int32(turns), turns.count,
+                $0)
         }
     }
 }

@@ -116,5 +116,50 @@ extension KernelTests {
                 }
             }
         }
+
+        static let turns: [(segments: [Int], turns: [Int])] = [
+            ([0, 7], [3, 5]), ([0, 9, 20], [0, 4, 12, 13]), ([0, 150, 190, 400], [64, 65, 100, 300, 370]), ([0, 5, 8], [6]),
+        ]
+
+        /// A turn is what it would be if it alone followed the beginning that it shares with others.
+        @Test(arguments: turns.indices) func turnsAreThoseOfSequencesOfTheirOwn(number: Int) {
+            let (segments, turns) = Self.turns[number]
+            let total = segments.last ?? 0
+            forEachImplementation { how in
+                for (type, tolerance) in [(DType.float32, Float(4e-6)), (.bfloat16, 0.02)] {
+                    var numbers = Numbers(85)
+                    let arguments = [
+                        numbers.array([1, total, 4, 32], type), numbers.array([1, total, 2, 32], type),
+                        numbers.array([1, total, 2, 32], type),
+                    ]
+                    let upstream = numbers.array([1, total, 4, 32], type)
+                    func packed(_ x: [MLXArray]) -> MLXArray {
+                        Kernel.attention(x[0], x[1], x[2], scale: 0.3, causal: true, segments: segments, turns: turns)
+                    }
+                    func alone(_ x: [MLXArray]) -> MLXArray {
+                        var parts: [MLXArray] = []
+                        for (begin, end) in zip(segments, segments.dropFirst()) {
+                            let inside = turns.filter { (begin..<end).contains($0) }
+                            let shared = begin..<(inside.first ?? end)
+                            func attend(_ x: [MLXArray]) -> MLXArray {
+                                Kernel.attention(x[0], x[1], x[2], scale: 0.3, causal: true)
+                            }
+                            if !shared.isEmpty { parts.append(attend(x.map { $0[0..., shared] })) }
+                            for (turn, next) in zip(inside, inside.dropFirst() + [end]) {
+                                let rows = x.map { concatenated([$0[0..., shared], $0[0..., turn..<next]], axis: 1) }
+                                parts.append(attend(rows)[0..., shared.count...])
+                            }
+                        }
+                        return concatenated(parts, axis: 1)
+                    }
+                    let what = "\(how) \(type)"
+                    expectClose(floats(packed(arguments)), floats(alone(arguments)), tolerance, what)
+                    let found = gradients(arguments, upstream: upstream, packed)
+                    for (i, expected) in gradients(arguments, upstream: upstream, alone).enumerated() {
+                        expectClose(found[i], expected, tolerance, "gradient \(i) \(what)")
+                    }
+                }
+            }
+        }
     }
 }

@@ -64,9 +64,12 @@ int cmlx_kernel_matmul(cmlx_array a, cmlx_array b, bool transpose_a, bool transp
 /// softmax(scale q k^T) v; q [B, L, Hq, D], k and v [B, S, Hkv, D]. causal: query i sees keys j <= i + (S - L).
 int cmlx_kernel_attention(cmlx_array q, cmlx_array k, cmlx_array v, float scale, bool causal, cmlx_array *out);
 /// The same within each of several sequences laid end to end: q [1, T, Hq, D], k and v [1, T, Hkv, D]. `offsets` holds
-/// `count` + 1 rising numbers from 0 to T; sequence i is offsets[i] ..< offsets[i + 1] and sees only itself.
+/// `count` + 1 rising numbers from 0 to T; sequence i is offsets[i] ..< offsets[i + 1] and sees only itself. `turns`:
+/// tokens at which turns of a sequence begin, rising; causal alone. A turn goes on to the next one or the sequence's end,
+/// and sees what stands before the sequence's first turn, and itself.
 int cmlx_kernel_attention_packed(cmlx_array q, cmlx_array k, cmlx_array v, float scale, bool causal,
-                                 const int32_t *offsets, size_t count, cmlx_array *out);
+                                 const int32_t *offsets, size_t count, const int32_t *turns, size_t turn_count,
+                                 cmlx_array *out);
 /// [S] float32: softmax(scale q k^T) over all keys, averaged over heads and queries; q [Lq, Hq, D], k [S, Hkv, D].
 int cmlx_kernel_attention_scores(cmlx_array q, cmlx_array k, float scale, cmlx_array *out);
 /// x / rms(x) * weight over the last axis.

@@ -38,10 +38,11 @@ struct Workspace {
 };
 
 /// Scores of R rows with a tile of keys become weights 2^(score - highest); the row's sums so far are rescaled when
-/// its highest score rises.
+/// its highest score rises. A row sees the keys before its limit, but for those from `shared` up to what is hidden.
 template <class M, int R>
-ALWAYS_INLINE inline void soften(f32 (&scores)[R][tile_groups], float scale, const int64_t *limits, float *highest,
-                                 f32 *totals, float *sums, int64_t padded, uint32_t *weights) {
+ALWAYS_INLINE inline void soften(f32 (&scores)[R][tile_groups], float scale, const int64_t *limits, int64_t shared,
+                                 const int64_t *hidden, float *highest, f32 *totals, float *sums, int64_t padded,
+                                 uint32_t *weights) {
     const simd::i32 lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     for (int r = 0; r < R; r++) {
         f32 top = simd::splat(-INFINITY);
@@ -49,6 +50,9 @@ ALWAYS_INLINE inline void soften(f32 (&scores)[R][tile_groups], float scale, con
             scores[r][g] = scores[r][g] * scale;
             if (limits[r] < tile)
                 scores[r][g] = lane + g * width < int32_t(limits[r]) ? scores[r][g] : simd::splat(-INFINITY);
+            if (hidden[r] > std::max<int64_t>(0, shared))
+                scores[r][g] = ((lane + g * width >= int32_t(shared)) & (lane + g * width < int32_t(hidden[r])))
+                                   ? simd::splat(-INFINITY) : scores[r][g];
             top = simd::max(top, scores[r][g]);
         }
         const float high = simd::highest(top);
@@ -91,9 +95,12 @@ ALWAYS_INLINE inline void run_block(const AttentionShape &shape, const tiles::Ro
         });
         tiles::for_row_blocks<M>(count, [&](auto rows, int64_t r) ALWAYS_INLINE {
             constexpr int R = decltype(rows)::value;
-            int64_t limits[R];
-            for (int i = 0; i < R; i++) limits[i] = std::min(shape.visible(first + r + i), end) - at;
-            if (limits[R - 1] <= 0) return;
+            int64_t limits[R], hidden[R];
+            for (int i = 0; i < R; i++) {
+                limits[i] = std::min(shape.visible(first + r + i), end) - at;
+                hidden[i] = shape.hidden(first + r + i) - at;
+            }
+            if (limits[R - 1] <= 0 || (shape.shared <= at && hidden[0] >= tile)) return;
             f32 scores[R][tile_groups] = {};
             const uint32_t *queries = w.queries + r * w.row_units;
             if constexpr (M::groups == tile_groups) {
@@ -107,7 +114,8 @@ ALWAYS_INLINE inline void run_block(const AttentionShape &shape, const tiles::Ro
                 });
             }
             float *sums = out.sums + r * padded;
-            soften<M, R>(scores, shape.scale, limits, out.highest + r, w.totals + r, sums, padded, w.weights);
+            soften<M, R>(scores, shape.scale, limits, shape.shared - at, hidden, out.highest + r, w.totals + r, sums,
+                         padded, w.weights);
             tiles::for_group_blocks<M>(padded / width, [&](auto groups, int64_t g) ALWAYS_INLINE {
                 constexpr int G = decltype(groups)::value;
                 f32 acc[R][G];
@@ -183,7 +191,7 @@ void forward(const std::vector<AttentionSequence> &all, const mx::array &q, cons
              const mx::array &v, mx::array &out, mx::array &log_sums) {
     std::vector<AttentionSequence> sequences;
     for (const auto &s : all) {
-        if (few_attention_rows(s.shape))
+        if (few_attention_rows(s.shape) && !s.shape.turn_starts)
             forward_rows(s, q, k, v, out, log_sums);
         else
             sequences.push_back(s);
@@ -267,30 +275,30 @@ void forward(const std::vector<AttentionSequence> &all, const mx::array &q, cons
 }
 
 /// Inputs: q, k, v. Outputs: the result, and [B, Hkv, L * group] log2 of the softmax's divisors for the gradient.
-/// With `ends`, of sequences laid end to end.
+/// With a layout, of sequences laid end to end.
 class Attention : public KernelPrimitive {
 public:
-    Attention(mx::Stream s, float scale, bool causal, std::vector<int> ends)
-        : KernelPrimitive(s), scale_(scale), causal_(causal), ends_(std::move(ends)) {}
+    Attention(mx::Stream s, float scale, bool causal, AttentionLayout layout)
+        : KernelPrimitive(s), scale_(scale), causal_(causal), layout_(std::move(layout)) {}
     const char *name() const override { return "LyraAttention"; }
     bool is_equivalent(const mx::Primitive &other) const override {
         const auto &o = static_cast<const Attention &>(other);
-        return scale_ == o.scale_ && causal_ == o.causal_ && ends_ == o.ends_;
+        return scale_ == o.scale_ && causal_ == o.causal_ && layout_ == o.layout_;
     }
 
     void eval_cpu(const std::vector<mx::array> &inputs, std::vector<mx::array> &outputs) override {
         auto q = with_contiguous_rows(inputs[0]);
         auto k = with_contiguous_rows(inputs[1]), v = with_contiguous_rows(inputs[2]);
         auto out = allocate(outputs[0]), log_sums = allocate(outputs[1]);
-        enqueue([=, scale = scale_, causal = causal_, ends = ends_]() mutable {
-            forward(attention_sequences(q, k, scale, causal, ends), q, k, v, out, log_sums);
+        enqueue([=, scale = scale_, causal = causal_, layout = layout_]() mutable {
+            forward(attention_sequences(q, k, scale, causal, layout), q, k, v, out, log_sums);
         });
     }
 
     std::vector<mx::array> vjp(const std::vector<mx::array> &primals, const std::vector<mx::array> &cotangents,
                                const std::vector<int> &wanted, const std::vector<mx::array> &outputs) override {
         const auto all =
-            attention_gradients(primals, outputs[0], outputs[1], cotangents[0], scale_, causal_, ends_, stream());
+            attention_gradients(primals, outputs[0], outputs[1], cotangents[0], scale_, causal_, layout_, stream());
         std::vector<mx::array> result;
         for (int i : wanted) result.push_back(all[i]);
         return result;
@@ -299,14 +307,14 @@ public:
 private:
     const float scale_;
     const bool causal_;
-    const std::vector<int> ends_;
+    const AttentionLayout layout_;
 };
 
 mx::array record_attention(const mx::array &q, const mx::array &k, const mx::array &v, float scale, bool causal,
-                           std::vector<int> ends, mx::Stream s) {
+                           AttentionLayout layout, mx::Stream s) {
     const int rows = q.shape(1) * (q.shape(2) / k.shape(2));
     return mx::array::make_arrays({q.shape(), {k.shape(0), k.shape(2), rows}}, {q.dtype(), mx::float32},
-                                  std::make_shared<Attention>(s, scale, causal, std::move(ends)), {q, k, v})[0];
+                                  std::make_shared<Attention>(s, scale, causal, std::move(layout)), {q, k, v})[0];
 }
 
 }  // namespace
@@ -318,9 +326,9 @@ mx::array attention(const mx::array &q, const mx::array &k, const mx::array &v, 
 }
 
 mx::array attention_packed(const mx::array &q, const mx::array &k, const mx::array &v, float scale, bool causal,
-                           const std::vector<int> &ends, mx::Stream s) {
-    if (!on_cpu(s)) return composed::attention_packed(q, k, v, scale, causal, ends, s);
-    return record_attention(q, k, v, scale, causal, ends, s);
+                           const AttentionLayout &layout, mx::Stream s) {
+    if (!on_cpu(s)) return composed::attention_packed(q, k, v, scale, causal, layout, s);
+    return record_attention(q, k, v, scale, causal, layout, s);
 }
 
 }  // namespace cmlx

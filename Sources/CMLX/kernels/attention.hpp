@@ -1,14 +1,40 @@
 // Attention without the matrix of scores: what its forward and backward passes share. See cmlx_kernels.h for meaning.
 #pragma once
+#include <algorithm>
+#include <vector>
 #include "primitive.hpp"
 #include "tiles.hpp"
 
 namespace cmlx {
 
+/// Sequences laid end to end. One may have turns: each sees what stands before the first, and itself.
+struct AttentionLayout {
+    std::vector<int> ends;   // the first sequence ends at ends[1], and so on; ends[0] is 0
+    std::vector<int> turns;  // tokens at which turns begin, rising
+    std::vector<int32_t> turn_starts;  // of each token within its sequence; 0 before the first turn
+
+    AttentionLayout() = default;
+    AttentionLayout(std::vector<int> ends_, std::vector<int> turns_) : ends(std::move(ends_)), turns(std::move(turns_)) {
+        if (turns.empty()) return;
+        turn_starts.assign(size_t(ends.back()), 0);
+        for (size_t i = 1, turn = 0; i < ends.size(); i++)
+            for (; turn < turns.size() && turns[turn] < ends[i]; turn++) {
+                const int end = turn + 1 < turns.size() ? std::min(ends[i], turns[turn + 1]) : ends[i];
+                std::fill(turn_starts.begin() + turns[turn], turn_starts.begin() + end, turns[turn] - ends[i - 1]);
+            }
+    }
+
+    /// Where the turns of the sequence that ends at ends[i] begin; ends[i] or beyond if it has none.
+    int first_turn(size_t i) const {
+        const auto turn = std::lower_bound(turns.begin(), turns.end(), ends[i - 1]);
+        return turn == turns.end() ? ends[i] : *turn;
+    }
+    bool operator==(const AttentionLayout &other) const { return ends == other.ends && turns == other.turns; }
+};
+
 mx::array attention(const mx::array &q, const mx::array &k, const mx::array &v, float scale, bool causal, mx::Stream s);
-/// Sequences laid end to end: the first ends at ends[1], and so on; ends[0] is 0.
 mx::array attention_packed(const mx::array &q, const mx::array &k, const mx::array &v, float scale, bool causal,
-                           const std::vector<int> &ends, mx::Stream s);
+                           const AttentionLayout &layout, mx::Stream s);
 mx::array attention_scores(const mx::array &q, const mx::array &k, float scale, mx::Stream s);
 
 /// Sizes of one problem. The queries of the `group` query heads that share a key head are taken together as rows
@@ -17,6 +43,9 @@ struct AttentionShape {
     int64_t queries, keys, kv_heads, group, width;
     float scale;  // times log2(e): scores are exponents of two
     bool causal;
+    // Where the sequence has turns: keys from `shared` up to where a query's turn begins are hidden from it.
+    int64_t shared = 0;
+    const int32_t *turn_starts = nullptr;  // of each query
 
     AttentionShape(const mx::array &q, const mx::array &k, float scale, bool causal)
         : queries(q.shape(1)),
@@ -30,6 +59,8 @@ struct AttentionShape {
     int64_t rows() const { return queries * group; }
     /// How many keys a row sees.
     int64_t visible(int64_t row) const { return causal ? row / group + keys - queries + 1 : keys; }
+    /// Where the keys end that another turn hides from a row; they begin at `shared`.
+    int64_t hidden(int64_t row) const { return turn_starts ? turn_starts[row / group] : 0; }
     /// The first row that sees a key.
     int64_t opening(int64_t key) const { return causal ? std::max<int64_t>(0, key - (keys - queries)) * group : 0; }
 };
@@ -49,10 +80,11 @@ struct AttentionSequence {
     int64_t logs(int64_t kv_head) const { return logs_at + kv_head * logs_stride; }
 };
 
-/// Batch elements, or with `ends` the sequences between them.
+/// Batch elements, or with a layout its sequences; `layout` outlives them.
 inline std::vector<AttentionSequence> attention_sequences(const mx::array &q, const mx::array &k, float scale,
-                                                          bool causal, const std::vector<int> &ends) {
+                                                          bool causal, const AttentionLayout &layout) {
     const AttentionShape shape(q, k, scale, causal);
+    const auto &ends = layout.ends;
     std::vector<AttentionSequence> result;
     if (ends.empty()) {
         const int64_t rows = shape.rows();
@@ -62,6 +94,10 @@ inline std::vector<AttentionSequence> attention_sequences(const mx::array &q, co
         if (ends[i] == ends[i - 1]) continue;
         AttentionSequence part{shape, 0, ends[i - 1], ends[i - 1] * shape.group, shape.rows()};
         part.shape.queries = part.shape.keys = ends[i] - ends[i - 1];
+        if (const auto turn = layout.first_turn(i); turn < ends[i]) {
+            part.shape.shared = turn - ends[i - 1];
+            part.shape.turn_starts = layout.turn_starts.data() + ends[i - 1];
+        }
         result.push_back(part);
     }
     return result;

@@ -107,13 +107,22 @@ ALWAYS_INLINE inline void run_block(const AttentionShape &shape, const Head &hea
         pack<M>(by_keys ? head.upstream : head.v, at, visited, length, w.second_across,
                 by_keys ? w.second_along : nullptr);
         float logs[tile], deltas[tile];  // of the visited queries; padding gets no weight
+        simd::i32 starts[tile_groups] = {};  // where their turns begin
         if constexpr (by_keys)
             for (int64_t i = 0; i < tile; i++) {
                 logs[i] = i < visited ? head.log_sums[at + i] : INFINITY;
                 deltas[i] = i < visited ? head.deltas[at + i] : 0;
+                if (shape.turn_starts && i < visited) starts[i / width][i % width] = int32_t(shape.hidden(at + i));
             }
         tiles::for_row_blocks<M>(count, [&](auto rows, int64_t r) ALWAYS_INLINE {
             constexpr int R = decltype(rows)::value;
+            // Blocks that see nothing of the tile: before it, or of other turns.
+            const int64_t top = first + r, bottom = top + R - 1;
+            if constexpr (by_keys) {
+                if (shape.opening(top) >= at + visited || (top >= shape.shared && starts[0][0] > bottom)) return;
+            } else {
+                if (shape.visible(bottom) <= at || (shape.shared <= at && shape.hidden(top) >= at + tile)) return;
+            }
             f32 scores[R][tile_groups], gains[R][tile_groups];
             products<M, R>(w.first + r * w.row_units, w.row_units, w.first_across, units, scores);
             products<M, R>(w.second + r * w.row_units, w.row_units, w.second_across, units, gains);
@@ -121,12 +130,19 @@ ALWAYS_INLINE inline void run_block(const AttentionShape &shape, const Head &hea
                 const int64_t row = first + r + i;
                 const int32_t low = by_keys ? int32_t(shape.opening(row) - at) : 0;
                 const int32_t high = int32_t(by_keys ? visited : std::min(shape.visible(row), end) - at);
+                const int32_t shared = int32_t(shape.shared - at), hidden = by_keys ? 0 : int32_t(shape.hidden(row) - at);
                 for (int g = 0; g < tile_groups; g++) {
                     const f32 log = by_keys ? simd::load(logs + g * width) : simd::splat(head.log_sums[row]);
                     const f32 delta = by_keys ? simd::load(deltas + g * width) : simd::splat(head.deltas[row]);
                     f32 weight = simd::exp2_below_one<M::pairs>(scores[i][g] * shape.scale - log);
                     if (low > 0) weight = lane + g * width >= low ? weight : f32{};
                     if (high < tile) weight = lane + g * width < high ? weight : f32{};
+                    if constexpr (by_keys) {
+                        if (shape.turn_starts && row >= shape.shared)
+                            weight = starts[g] > int32_t(row) ? f32{} : weight;
+                    } else if (hidden > std::max(0, shared)) {
+                        weight = ((lane + g * width >= shared) & (lane + g * width < hidden)) ? f32{} : weight;
+                    }
                     if constexpr (by_keys) tiles::store_units<M>(w.weights + i * tile, g * width, weight);
                     tiles::store_units<M>(w.slopes + i * tile, g * width, weight * (gains[i][g] - delta) * scale);
                 }
@@ -172,12 +188,12 @@ void dot_rows(const tiles::RowSet &a, const tiles::RowSet &b, int64_t rows, int6
 /// Inputs: q, k, v, result, log2 of divisors, upstream gradient. Outputs: gradients of q, k, v.
 class AttentionGradient : public KernelPrimitive {
 public:
-    AttentionGradient(mx::Stream s, float scale, bool causal, std::vector<int> ends)
-        : KernelPrimitive(s), scale_(scale), causal_(causal), ends_(std::move(ends)) {}
+    AttentionGradient(mx::Stream s, float scale, bool causal, AttentionLayout layout)
+        : KernelPrimitive(s), scale_(scale), causal_(causal), layout_(std::move(layout)) {}
     const char *name() const override { return "LyraAttentionGradient"; }
     bool is_equivalent(const mx::Primitive &other) const override {
         const auto &o = static_cast<const AttentionGradient &>(other);
-        return scale_ == o.scale_ && causal_ == o.causal_ && ends_ == o.ends_;
+        return scale_ == o.scale_ && causal_ == o.causal_ && layout_ == o.layout_;
     }
 
     void eval_cpu(const std::vector<mx::array> &inputs, std::vector<mx::array> &outputs) override {
@@ -187,8 +203,8 @@ public:
         auto log_sums = as_contiguous(inputs[4], mx::float32);
         auto dq = allocate(outputs[0]), dk = allocate(outputs[1]), dv = allocate(outputs[2]);
         auto deltas = temporary(inputs[4].shape(), mx::float32);
-        enqueue([=, scale = scale_, causal = causal_, ends = ends_, deltas = view(deltas)]() mutable {
-            const auto sequences = attention_sequences(q, k, scale, causal, ends);
+        enqueue([=, scale = scale_, causal = causal_, layout = layout_, deltas = view(deltas)]() mutable {
+            const auto sequences = attention_sequences(q, k, scale, causal, layout);
             struct Task {
                 const AttentionSequence *sequence;
                 int64_t head, first, count, work;
@@ -254,17 +270,17 @@ public:
 private:
     const float scale_;
     const bool causal_;
-    const std::vector<int> ends_;
+    const AttentionLayout layout_;
 };
 
 }  // namespace
 
 std::vector<mx::array> attention_gradients(const std::vector<mx::array> &primals, const mx::array &out,
                                            const mx::array &log_sums, const mx::array &upstream, float scale,
-                                           bool causal, const std::vector<int> &ends, mx::Stream s) {
+                                           bool causal, const AttentionLayout &layout, mx::Stream s) {
     const auto &q = primals[0], &k = primals[1], &v = primals[2];
     return mx::array::make_arrays({q.shape(), k.shape(), v.shape()}, {q.dtype(), k.dtype(), v.dtype()},
-                                  std::make_shared<AttentionGradient>(s, scale, causal, ends),
+                                  std::make_shared<AttentionGradient>(s, scale, causal, layout),
                                   {q, k, v, out, log_sums, upstream});
 }
 

@@ -94,12 +94,14 @@ mx::array attention_by_segment(const mx::array &q, const mx::array &k, const mx:
 
 /// Segments side by side as a batch, the shorter ones padded: a call for all of them.
 mx::array attention_packed(const mx::array &q, const mx::array &k, const mx::array &v, float scale, bool causal,
-                           const std::vector<int> &ends, mx::Stream s) {
+                           const AttentionLayout &layout, mx::Stream s) {
+    const auto &ends = layout.ends;
     const int tokens = q.shape(1), segments = int(ends.size()) - 1;
     int longest = 0;
     for (int i = 0; i < segments; i++) longest = std::max(longest, ends[i + 1] - ends[i]);
     if (longest == 0) return q;
-    if (int64_t(segments) * longest > 2 * int64_t(tokens) + 1024)
+    const bool has_turns = !layout.turns.empty();
+    if (!has_turns && int64_t(segments) * longest > 2 * int64_t(tokens) + 1024)
         return attention_by_segment(q, k, v, scale, causal, ends, s);
 
     std::vector<int> source(size_t(segments) * longest), back;  // token of each place, place of each token
@@ -124,7 +126,20 @@ mx::array attention_packed(const mx::array &q, const mx::array &k, const mx::arr
     // After its own tokens a segment has only padding, which a causal query does not see.
     std::optional<mx::array> mask;
     if (!causal && !even) mask = mx::array(inside.get(), {segments, 1, 1, longest}, mx::bool_);
-    const auto y = mx::fast::scaled_dot_product_attention(batch(q), batch(k), batch(v), scale, causal ? "causal" : "",
+    if (has_turns) {
+        const int64_t square = int64_t(longest) * longest;
+        const auto seen = std::make_unique<bool[]>(size_t(segments * square));
+        for (int i = 0; i < segments; i++) {
+            const int first = ends[i], shared = layout.first_turn(size_t(i) + 1) - first;
+            for (int query = 0; query < longest; query++) {
+                const int start = first + query < ends[i + 1] ? layout.turn_starts[size_t(first + query)] : 0;
+                for (int key = 0; key <= query; key++)
+                    seen[size_t(i * square + int64_t(query) * longest + key)] = key < shared || key >= start;
+            }
+        }
+        mask = mx::array(seen.get(), {segments, 1, longest, longest}, mx::bool_);
+    }
+    const auto y = mx::fast::scaled_dot_product_attention(batch(q), batch(k), batch(v), scale, mask || !causal ? "" : "causal",
                                                           mask, {}, false, s);
     const auto rows = mx::reshape(mx::swapaxes(y, 1, 2, s), {segments * longest, q.shape(2), v.shape(3)}, s);
     return mx::expand_dims(even ? rows : mx::take(rows, mx::array(back.begin(), {tokens}), 0, s), 0, s);

@@ -2,6 +2,7 @@
 #pragma once
 #include <optional>
 #include "../internal.hpp"
+#include "attention.hpp"
 #include "cmlx_kernels.h"
 
 namespace cmlx::composed {
@@ -18,7 +19,7 @@ mx::array matmul(const mx::array &a, const mx::array &b, bool transpose_a, bool 
                  mx::Stream s);
 mx::array attention(const mx::array &q, const mx::array &k, const mx::array &v, float scale, bool causal, mx::Stream s);
 mx::array attention_packed(const mx::array &q, const mx::array &k, const mx::array &v, float scale, bool causal,
-                           const std::vector<int> &ends, mx::Stream s);
+                           const AttentionLayout &layout, mx::Stream s);
 mx::array attention_scores(const mx::array &q, const mx::array &k, float scale, mx::Stream s);
 mx::array rms_norm(const mx::array &x, const mx::array &weight, float eps, mx::Dtype output, mx::Stream s);
 mx::array layer_norm(const mx::array &x, const Optional &weight, const Optional &bias, float eps, mx::Dtype output,

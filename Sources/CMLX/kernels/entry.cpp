@@ -1,6 +1,8 @@
 // The C entry points of the kernels: check shapes, then record the operation.
 #include "entry.hpp"
+#include <algorithm>
 #include <cmath>
+#include <functional>
 #include "attention.hpp"
 #include "convolution.hpp"
 #include "elementwise.hpp"
@@ -37,7 +39,8 @@ int cmlx_kernel_attention(cmlx_array q, cmlx_array k, cmlx_array v, float scale,
 }
 
 int cmlx_kernel_attention_packed(cmlx_array q, cmlx_array k, cmlx_array v, float scale, bool causal,
-                                 const int32_t *offsets, size_t count, cmlx_array *out) {
+                                 const int32_t *offsets, size_t count, const int32_t *turns, size_t turn_count,
+                                 cmlx_array *out) {
     return produce(out, [&] {
         const auto &Q = q->value, &K = k->value, &V = v->value;
         require(Q.ndim() == 4 && K.ndim() == 4 && K.shape() == V.shape() && Q.shape(0) == 1 && K.shape(0) == 1 &&
@@ -48,7 +51,11 @@ int cmlx_kernel_attention_packed(cmlx_array q, cmlx_array k, cmlx_array v, float
         const std::vector<int> ends(offsets, offsets + count + 1);
         require(ends.front() == 0 && std::is_sorted(ends.begin(), ends.end()) && ends.back() == Q.shape(1),
                 "attention: segments rise from 0 to the number of tokens; got others for", {&Q});
-        return attention_packed(Q, K, V, scale, causal, ends, stream());
+        const std::vector<int> starts(turns, turns + turn_count);
+        require(starts.empty() || (causal && std::adjacent_find(starts.begin(), starts.end(), std::greater_equal<int>()) == starts.end() &&
+                                   starts.front() >= 0 && starts.back() < Q.shape(1)),
+                "attention: turns rise among the tokens, and attention is causal; got others for", {&Q});
+        return attention_packed(Q, K, V, scale, causal, {ends, starts}, stream());
     });
 }
 

@@ -10,14 +10,17 @@ package struct PackedSequences {
     package var positions: Positions
     /// Tokens of each sequence.
     package var lengths: [Int]
+    /// Tokens, of all, at which turns begin that see what stands before their sequence's first turn, and themselves. Not
+    /// together with the extractor.
+    package var turns: [Int]
     /// Which tokens are context (image, video, speech).
     package var isContext: [Bool]
     /// Which tokens the extractor asks by: text after the first context token that is not supervised.
     package var isQuery: [Bool]
 
-    package init(embeddings: MLXArray, positions: Positions, lengths: [Int], isContext: [Bool], isQuery: [Bool]) {
+    package init(embeddings: MLXArray, positions: Positions, lengths: [Int], turns: [Int] = [], isContext: [Bool], isQuery: [Bool]) {
         (self.embeddings, self.positions, self.lengths) = (embeddings, positions, lengths)
-        (self.isContext, self.isQuery) = (isContext, isQuery)
+        (self.turns, self.isContext, self.isQuery) = (turns, isContext, isQuery)
     }
 }
 
@@ -46,7 +49,7 @@ extension Decoder {
             let segments = lengths.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1) }
             x = runLayer(index, x) { layer, x in
                 layer(x, turned, adapter: adapter) { q, k, v in
-                    Kernel.attention(q, k, v, scale: layer.scale, causal: true, segments: segments)
+                    Kernel.attention(q, k, v, scale: layer.scale, causal: true, segments: segments, turns: input.turns)
                 }
             }
             guard let extractor, boundaries.contains(index + 1) else { continue }

@@ -37,6 +37,9 @@ public struct Positions: Equatable, Sendable {
         next += Int32(max(grid.time, grid.height, grid.width))
     }
 
+    /// Goes on from an earlier place, as a turn does that sees nothing of those before it.
+    package mutating func `continue`(at place: Int32) { next = place }
+
     /// A whole other sequence, which keeps its own count.
     package mutating func append(_ other: Positions) {
         time += other.time

@@ -14,13 +14,16 @@ public struct DataSource: Codable, Sendable, Equatable {
     public var unitsFile: String?
     /// How often an epoch goes through the file. 0.25 takes another quarter in each of four epochs.
     public var repeats: Double
+    /// Whether every question of an item is asked by itself: it sees the pictures and recordings, which all stand in the
+    /// first question, and nothing of the other turns. Many questions for the price of one picture.
+    public var independentTurns: Bool
 
     public init(
         _ path: String, mediaFolder: String? = nil, imageFolder: String? = nil, speechFolder: String? = nil,
-        unitsFile: String? = nil, repeats: Double = 1
+        unitsFile: String? = nil, repeats: Double = 1, independentTurns: Bool = false
     ) {
         (self.path, self.mediaFolder, self.imageFolder, self.speechFolder) = (path, mediaFolder, imageFolder, speechFolder)
-        (self.unitsFile, self.repeats) = (unitsFile, repeats)
+        (self.unitsFile, self.repeats, self.independentTurns) = (unitsFile, repeats, independentTurns)
     }
 
     public init(from decoder: any Decoder) throws {
@@ -31,6 +34,7 @@ public struct DataSource: Codable, Sendable, Equatable {
         speechFolder = try values.decodeIfPresent(String.self, forKey: .speechFolder)
         unitsFile = try values.decodeIfPresent(String.self, forKey: .unitsFile)
         repeats = try values.decodeIfPresent(Double.self, forKey: .repeats) ?? 1
+        independentTurns = try values.decodeIfPresent(Bool.self, forKey: .independentTurns) ?? false
     }
 
     /// The same with all paths absolute; relative ones are relative to `folder`.

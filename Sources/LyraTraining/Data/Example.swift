@@ -20,6 +20,9 @@ public struct Example: Sendable, Equatable {
     /// Units of the spoken form of the last answer, without repeats.
     public var units: [Int32]?
     public var turns: [Turn]
+    /// Whether every question is asked by itself, as if the others had not been: all media stand in the first one. See
+    /// ``DataSource/independentTurns``.
+    public var hasIndependentTurns = false
 
     public init(
         id: String? = nil, images: [String] = [], videos: [String] = [], speeches: [String] = [], transcripts: [String?] = [],

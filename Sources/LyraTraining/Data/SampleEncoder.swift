@@ -16,8 +16,19 @@ public struct EncodedText: Sendable, Equatable {
     /// With placeholder ids where media go.
     public var ids: [Int32]
     public var labels: [Int32]
+    /// Where independent turns begin; empty: a conversation.
+    public var turns: [Int] = []
     /// In the order of their placeholders.
     public var media: [Medium]
+}
+
+extension EncodedText {
+    /// A conversation; its media are not known yet.
+    fileprivate init(_ prompt: EncodedPrompt) {
+        var labels = [Int32](repeating: TrainingSample.ignored, count: prompt.ids.count)
+        for range in prompt.supervised { labels.replaceSubrange(range, with: prompt.ids[range]) }
+        self.init(ids: prompt.ids, labels: labels, media: [])
+    }
 }
 
 /// Makes training samples.
@@ -127,11 +138,46 @@ public struct SampleEncoder: Sendable {
                 .placeholders, key: medium.rawValue,
                 "\(files.count) file\(files.count == 1 ? "" : "s") for \(markers) <\(medium.rawValue)> in the text")
         }
-        let prompt = try ChatTemplate(systemPrompt: settings.systemPrompt).encode(
-            messages, with: tokenizer, addGenerationPrompt: false)
-        var labels = [Int32](repeating: TrainingSample.ignored, count: prompt.ids.count)
-        for range in prompt.supervised { labels.replaceSubrange(range, with: prompt.ids[range]) }
-        return EncodedText(ids: prompt.ids, labels: labels, media: media)
+        var text = try example.hasIndependentTurns ? independent(messages) : EncodedText(encode(messages))
+        text.media = media
+        return text
+    }
+
+    private func encode(_ messages: [ChatMessage]) throws -> EncodedPrompt {
+        try ChatTemplate(systemPrompt: settings.systemPrompt).encode(messages, with: tokenizer, addGenerationPrompt: false)
+    }
+
+    /// Every question as a conversation of its own about the media of the first; what those have in common before their
+    /// answers stands there once.
+    private func independent(_ messages: [ChatMessage]) throws -> EncodedText {
+        let system = messages.prefix { $0.role == .system }, rest = messages.dropFirst(system.count)
+        let media = rest.first?.content.filter { if case .media = $0 { true } else { false } } ?? []
+        var prompts: [EncodedPrompt] = []
+        for question in stride(from: rest.startIndex, to: rest.endIndex, by: 2) {
+            var message = messages[question]
+            if question > rest.startIndex {
+                guard !message.content.contains(where: { if case .media = $0 { true } else { false } }) else {
+                    throw SampleFault(
+                        .conversation, key: "conversations[\(question)]",
+                        "turns are independent, so pictures and recordings may only be in the first question")
+                }
+                message.content = media + message.content
+            }
+            prompts.append(try encode(Array(system) + [message, messages[question + 1]]))
+        }
+        let first = prompts[0].ids
+        let shared = prompts.reduce(first.count) { shared, prompt in
+            let same = zip(first, prompt.ids).prefix { $0 == $1 }.count
+            return min(shared, same, prompt.supervised.first?.lowerBound ?? shared)
+        }
+        var text = EncodedText(ids: Array(first[..<shared]), labels: Array(repeating: TrainingSample.ignored, count: shared), media: [])
+        for prompt in prompts {
+            let turn = EncodedText(prompt)
+            text.turns.append(text.ids.count)
+            text.ids += turn.ids[shared...]
+            text.labels += turn.labels[shared...]
+        }
+        return text
     }
 
     /// System prompt, then questions and answers in turn, ending with an answer. An answer before the first question is left
@@ -192,7 +238,7 @@ public struct SampleEncoder: Sendable {
             }
             try check(tokens: tokens)
         }
-        return (TrainingSample(id: id, ids: text.ids, labels: text.labels, media: decoded, units: example.units), tokens)
+        return (TrainingSample(id: id, ids: text.ids, labels: text.labels, turns: text.turns, media: decoded, units: example.units), tokens)
     }
 
     private func check(tokens: Int) throws {

@@ -52,6 +52,7 @@ public struct TrainingData: Sendable {
     public func example(_ index: Int) throws -> Example {
         let part = part(index), item = index - part.first
         var example = try part.file.parse(item) { try Example(&$0, $1) }
+        example.hasIndependentTurns = part.source.independentTurns
         guard let units = part.units, let id = example.id else { return example }
         do {
             if let found = try units.units(id) {

@@ -23,11 +23,17 @@ public struct TrainingSample: Sendable {
     public var ids: [Int32]
     /// As many as ``ids``: the id itself where supervised (answers with the marker that ends them), ``ignored`` elsewhere.
     public var labels: [Int32]
+    /// Where in ``ids`` independent turns begin, rising: each sees what stands before the first of them, and itself.
+    /// Empty: a conversation, whose turns see all that was said.
+    public var turns: [Int] = []
     public var media: [Medium]
     /// Speech units of the last answer, for the speech generator.
     public var units: [Int32]?
 
-    public init(id: String, ids: [Int32], labels: [Int32], media: [Medium], units: [Int32]? = nil) {
-        (self.id, self.ids, self.labels, self.media, self.units) = (id, ids, labels, media, units)
+    public init(
+        id: String, ids: [Int32], labels: [Int32], turns: [Int] = [], media: [Medium], units: [Int32]? = nil
+    ) {
+        (self.id, self.ids, self.labels, self.turns) = (id, ids, labels, turns)
+        (self.media, self.units) = (media, units)
     }
 }

@@ -30,6 +30,8 @@ struct MicroBatch {
     var sources: [Int32] = []
     var positions = Positions(startingAt: 0)
     var lengths: [Int] = []
+    /// Tokens of the packed sequence at which independent turns begin.
+    var turns: [Int] = []
     var isContext: [Bool] = []
     var isQuery: [Bool] = []
     /// Tokens whose state predicts a supervised one, and that one.
@@ -87,6 +89,9 @@ struct MicroBatchBuilder {
             }
         }
         guard media.isEmpty else { throw bad("more media than placeholders") }
+        guard zip(sample.turns, sample.turns.dropFirst()).allSatisfy(<), sample.turns.allSatisfy(sample.ids.indices.contains) else {
+            throw bad("turns do not rise within its tokens")
+        }
         if let units = sample.units, let generator = configuration.generator,
             let wrong = units.first(where: { $0 < 0 || $0 >= Int32(generator.units) })
         {
@@ -133,7 +138,14 @@ struct MicroBatchBuilder {
             var media = sample.media[...]
             var positions = Positions(startingAt: 0)
             var labels: [Int32] = [], seenContext = false
-            for (id, label) in zip(sample.ids, sample.labels) {
+            var turns = sample.turns[...], turnPosition: Int32?
+            for (index, (id, label)) in zip(sample.ids, sample.labels).enumerated() {
+                if index == turns.first {
+                    turns.removeFirst()
+                    batch.turns.append(sources.count)
+                    turnPosition = turnPosition ?? positions.next
+                    positions.continue(at: turnPosition ?? positions.next)
+                }
                 guard id == Placeholder.image || id == Placeholder.speech, let medium = media.popFirst() else {
                     sources.append(.text(batch.text.count))
                     batch.text.append(id)

@@ -139,7 +139,7 @@ struct TrainingPass {
             let all = pieces.count == 1 ? pieces[0] : concatenated(pieces, axis: 0)
             let packed = PackedSequences(
                 embeddings: all[MLXArray(batch.sources, [batch.sources.count])], positions: batch.positions,
-                lengths: batch.lengths, isContext: batch.isContext, isQuery: batch.isQuery)
+                lengths: batch.lengths, turns: batch.turns, isContext: batch.isContext, isQuery: batch.isQuery)
             let (states, tokens) = decoder(
                 packed, adapter: weights.adapter?.kind, extractor: extractor, layer: layerRunner(decoder, masters, dropout))
             let place = tokens.count == batch.tokens ? nil : Dictionary(uniqueKeysWithValues: zip(tokens, Int32(0)...))

@@ -1,0 +1,88 @@
+// Several questions about one picture, each asked by itself, are what as many samples of one question are.
+import Foundation
+import LyraModel
+@testable import LyraTraining
+import MLX
+import Testing
+
+@Suite struct IndependentTurnsTests {
+    static let questions = [
+        ("<image>\nWhat is it?", "A ring."), ("What colour is it?", "Red, or nearly."), ("What is it not?", "Blue."),
+        ("Is there a hat?", ""),
+    ]
+
+    /// One item with all questions, and one for each.
+    private func data(_ folder: DataFolder, independent: Bool) throws -> TrainingData {
+        try folder.picture("p.png", 112, 84)
+        func item(_ questions: [(String, String)]) -> String {
+            let list = questions.flatMap { [["from": "human", "value": $0.0], ["from": "gpt", "value": $0.1]] }
+            let object: [String: Any] = ["image": "p.png", "conversations": list]
+            return String(decoding: (try? JSONSerialization.data(withJSONObject: object)) ?? Data(), as: UTF8.self)
+        }
+        let alone = Self.questions.map { item([($0.0.hasPrefix("<image>") ? $0.0 : "<image>\n" + $0.0, $0.1)]) }
+        let path = try folder.write("d.jsonl", (independent ? [item(Self.questions)] : alone).joined(separator: "\n"))
+        return try TrainingData([DataSource(path, independentTurns: independent)])
+    }
+
+    private func samples(independent: Bool) throws -> [TrainingSample] {
+        let folder = try DataFolder(), data = try data(folder, independent: independent), encoder = try tinyEncoder()
+        return try (0..<data.count).map { try data.sample($0, encoder) }
+    }
+
+    @Test func eachTurnIsAConversation() throws {
+        let together = try samples(independent: true)[0], alone = try samples(independent: false)
+        #expect(together.turns.count == 4 && together.media.count == 1)
+        let shared = together.turns[0]
+        #expect(together.ids[..<shared].contains(Placeholder.image))
+        for (turn, expected) in zip(zip(together.turns, together.turns.dropFirst() + [together.ids.count]), alone) {
+            #expect(together.ids[..<shared] + together.ids[turn.0..<turn.1] == expected.ids[...])
+            #expect(together.labels[..<shared] + together.labels[turn.0..<turn.1] == expected.labels[...])
+        }
+        // The picture is there once.
+        #expect(together.ids.count < alone.reduce(0) { $0 + $1.ids.count } - 3 * shared + 1)
+    }
+
+    @Test(arguments: [false, true]) func lossesAndGradientsAreThoseOfSamplesOfTheirOwn(checkpointing: Bool) throws {
+        let place = try #require(OraclePack.available.first)
+        let run = try ReferenceStep(OraclePack(place.name, folder: place.folder))
+        let builder = MicroBatchBuilder(run.weights)
+        let pass = run.pass(lambda: 0, checkpointing: checkpointing)
+        func step(_ samples: [TrainingSample]) throws -> (losses: StepLosses, gradients: [String: MLXArray]) {
+            for sample in samples { _ = try builder.tokenCount(sample) }
+            let batch = try builder.build(samples)
+            return try pass.gradients(batch, of: StepTotals([batch]), dropout: nil)
+        }
+        let other = try samples(independent: false)[2]
+        let together = try step(try samples(independent: true) + [other])
+        let alone = try step(try samples(independent: false) + [other])
+        #expect(abs(together.losses.answer - alone.losses.answer) < 1e-5 * alone.losses.answer)
+        for (name, expected) in alone.gradients {
+            let found = try #require(together.gradients[name]).asArray(Float.self), expected = expected.asArray(Float.self)
+            let largest = expected.reduce(0) { max($0, abs($1)) }
+            let off = zip(found, expected).reduce(0) { max($0, abs($1.0 - $1.1)) }
+            #expect(off <= 1e-4 * largest, "\(name)")
+        }
+        // As a conversation it is another thing.
+        var conversation = try samples(independent: true)[0]
+        conversation.turns = []
+        #expect(abs(try step([conversation, other]).losses.answer - alone.losses.answer) > 1e-4)
+    }
+
+    @Test func mediaInLaterTurnsAreRefused() throws {
+        var example = Example(
+            images: ["a", "b"], turns: [.init(.user, "<image>\nA?"), .init(.assistant, "B."), .init(.user, "<image>\nC?"), .init(.assistant, "D.")])
+        let encoder = try tinyEncoder()
+        _ = try encoder.text(example)
+        example.hasIndependentTurns = true
+        #expect(throws: SampleFault.self) { try encoder.text(example) }
+    }
+
+    @Test func notTogetherWithTheExtractor() throws {
+        var configuration = TrainingConfiguration(
+            stage: .longSpeech, model: "m", output: "o", data: [DataSource("d.jsonl", independentTurns: true)])
+        configuration.extractor = nil
+        try configuration.check()
+        configuration.extractor = ExtractorOptions(gap: 2, keepRate: 0.5)
+        #expect(throws: ConfigurationError.self) { try configuration.check() }
+    }
+}
