@@ -81,16 +81,18 @@ package struct DecoderLayer {
     /// What scores are multiplied with.
     var scale: Float { 1 / Float(shape.headDimension).squareRoot() }
 
-    /// `attend`: from queries, keys and values, [1, n, heads, headDim], to what the queries gather.
+    /// `attend`: from queries, keys and values, [1, n, heads, headDim], to what the queries gather. `rows`: those that go on
+    /// after attention, [m]; nil: all.
     func callAsFunction(
-        _ x: MLXArray, _ rotation: (cosine: MLXArray, sine: MLXArray), adapter: Adapter?,
+        _ x: MLXArray, _ rotation: (cosine: MLXArray, sine: MLXArray), adapter: Adapter?, rows: MLXArray? = nil,
         attend: (MLXArray, MLXArray, MLXArray) -> MLXArray
     ) -> MLXArray {
         let maps = [query, key, value](inputNorm(x), adapter: adapter)
         let q = Kernel.rotary(heads(maps[0], shape.queryHeads), cos: rotation.cosine, sin: rotation.sine)
         let k = Kernel.rotary(heads(maps[1], shape.keyValueHeads), cos: rotation.cosine, sin: rotation.sine)
         let v = heads(maps[2], shape.keyValueHeads)
-        let attended = attend(q, k, v).reshaped(x.shape)
+        var attended = attend(q, k, v).reshaped(x.shape), x = x
+        if let rows { (attended, x) = (attended[0][rows].expandedDimensions(axis: 0), x[0][rows].expandedDimensions(axis: 0)) }
         let h = output(attended, adapter: adapter, residual: x, outputType: .float32)
         let n = postAttentionNorm(h)
         let inner =

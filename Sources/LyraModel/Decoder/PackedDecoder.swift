@@ -33,10 +33,12 @@ extension Decoder {
 
     /// All sequences through all layers.
     ///
-    /// - Returns: states before the last norm, [rows, hidden] float32, and which token each row is. All tokens, unless the
-    ///   extractor dropped some; gradients flow through the survivors, not through the choice.
+    /// - Parameter wanted: tokens whose states are asked for, rising; the last layer computes no others. nil: all.
+    /// - Returns: states before the last norm, [rows, hidden] float32, and which token each row is. All that are wanted, but
+    ///   for context that the extractor dropped; gradients flow through the survivors, not through the choice.
     package func callAsFunction(
-        _ input: PackedSequences, adapter: Adapter?, extractor: ExtractorOptions? = nil, layer runLayer: LayerRunner
+        _ input: PackedSequences, adapter: Adapter?, extractor: ExtractorOptions? = nil, wanted: [Int32]? = nil,
+        layer runLayer: LayerRunner
     ) -> (states: MLXArray, tokens: [Int32]) {
         var x = input.embeddings.expandedDimensions(axis: 0)
         var tokens = (0..<Int32(input.positions.count)).map { $0 }
@@ -46,9 +48,15 @@ extension Decoder {
         let boundaries = Set(extractor?.boundaries(layers: layers.count) ?? [])
         for index in layers.indices {
             let before = x, turned = rotation
+            var rows: MLXArray?
+            if let wanted, index == layers.count - 1 {
+                let chosen = Self.rows(of: wanted, in: tokens)
+                tokens = chosen.map { tokens[Int($0)] }
+                rows = MLXArray(chosen, [chosen.count])
+            }
             let segments = lengths.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1) }
             x = runLayer(index, x) { layer, x in
-                layer(x, turned, adapter: adapter) { q, k, v in
+                layer(x, turned, adapter: adapter, rows: rows) { q, k, v in
                     Kernel.attention(q, k, v, scale: layer.scale, causal: true, segments: segments, turns: input.turns)
                 }
             }
@@ -63,6 +71,16 @@ extension Decoder {
             rotation = rotary(positions)
         }
         return (x[0], tokens)
+    }
+
+    /// Where those of `wanted` that are there stand among `tokens`; both rise.
+    private static func rows(of wanted: [Int32], in tokens: [Int32]) -> [Int32] {
+        var rows: [Int32] = [], next = wanted[...]
+        for (row, token) in tokens.enumerated() {
+            while let first = next.first, first < token { next.removeFirst() }
+            if next.first == token { rows.append(Int32(row)) }
+        }
+        return rows
     }
 
     /// Which rows go on after layer `index`, whose input was `x`.

@@ -83,6 +83,11 @@ extension ProcessGroup {
         return result
     }
 
+    /// The arrays' sums over processes, which all have as many of the same shapes.
+    func sum(_ arrays: [MLXArray]) throws -> [MLXArray] {
+        try processes.map { try GradientReduction($0).sum(arrays) } ?? arrays
+    }
+
     /// Sums of what the processes find, each having divided by the totals of all.
     func sum(_ losses: StepLosses, _ gradients: [String: MLXArray]) throws -> (StepLosses, [String: MLXArray]) {
         guard let processes else { return (losses, gradients) }

@@ -9,9 +9,10 @@ public enum OptimizerKind: String, Sendable, Codable, CaseIterable {
     /// ``Muon``
     case muon
 
-    func make(betas: [Double], epsilon: Double) -> any Optimizer {
+    /// - Parameter group: the processes that have the same gradients and share the work where that pays.
+    func make(betas: [Double], epsilon: Double, _ group: ProcessGroup = ProcessGroup()) -> any Optimizer {
         let adamW = AdamW(beta1: betas[0], beta2: betas[1], epsilon: epsilon)
-        return self == .adamW ? adamW : Muon(rest: adamW)
+        return self == .adamW ? adamW : Muon(rest: adamW, group)
     }
 }
 
@@ -23,9 +24,10 @@ public enum OptimizerKind: String, Sendable, Codable, CaseIterable {
 struct Muon: Optimizer {
     private var rest: AdamW
     private var momenta: [String: MLXArray] = [:]
+    private let group: ProcessGroup
     static let momentum: Float = 0.95
 
-    init(rest: AdamW) { self.rest = rest }
+    init(rest: AdamW, _ group: ProcessGroup = ProcessGroup()) { (self.rest, self.group) = (rest, group) }
 
     static func suits(_ name: String, _ parameter: MLXArray) -> Bool {
         parameter.ndim == 2 && !["embed", "head.", "lm_head", "lora_", "output_proj", "input_proj"].contains { name.contains($0) }
@@ -40,8 +42,8 @@ struct Muon: Optimizer {
         for (name, parameter) in parameters.sorted(by: { $0.key < $1.key }) where Self.suits(name, parameter) && gradients[name] != nil {
             shapes[parameter.shape, default: []].append(name)
         }
-        var hidden: [String: MLXArray] = [:], new: [MLXArray] = []
-        for (shape, names) in shapes {
+        var matrices: [String] = [], updates: [MLXArray] = []
+        for (shape, names) in shapes.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
             var directions: [MLXArray] = []
             for name in names {
                 guard let gradient = gradients.removeValue(forKey: name) else { continue }
@@ -50,15 +52,25 @@ struct Muon: Optimizer {
                 momenta[name] = moved
                 directions.append(scaled + moved * Self.momentum)
             }
-            let updates = Self.orthogonal(stacked(directions, axis: 0))
-            for (number, name) in names.enumerated() {
-                guard let parameter = parameters.removeValue(forKey: name), let moved = momenta[name] else { continue }
-                let (rate, decay) = rates(name)
-                let factor = Float(rate * 0.2 * Double(shape.max() ?? 1).squareRoot())
-                let result = parameter * Float(1 - rate * decay) - updates[number].asType(.float32) * factor
-                hidden[name] = result
-                new += [result, moved]
+            // Every process takes its share of the matrices; zeros stand for those of others, so that the sum has all.
+            let mine = names.indices.filter { (matrices.count + $0) % group.size == group.rank }
+            var all = Array(repeating: MLXArray.zeros(shape, dtype: .bfloat16), count: names.count)
+            if !mine.isEmpty {
+                let orthogonal = Self.orthogonal(stacked(mine.map { directions[$0] }, axis: 0))
+                for (number, index) in mine.enumerated() { all[index] = orthogonal[number] }
             }
+            matrices += names
+            updates += all
+        }
+        updates = try group.sum(updates)
+        var hidden: [String: MLXArray] = [:], new: [MLXArray] = []
+        for (name, update) in zip(matrices, updates) {
+            guard let parameter = parameters.removeValue(forKey: name), let moved = momenta[name] else { continue }
+            let (rate, decay) = rates(name)
+            let factor = Float(rate * 0.2 * Double(update.shape.max() ?? 1).squareRoot())
+            let result = parameter * Float(1 - rate * decay) - update.asType(.float32) * factor
+            hidden[name] = result
+            new += [result, moved]
         }
         eval(new)
         rest.update(&parameters, gradients, scale: scale, rates: rates)

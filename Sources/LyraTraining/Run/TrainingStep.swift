@@ -41,7 +41,7 @@ struct TrainingStep {
                 processes, parameters: weights.trainable, beta1: configuration.betas[0], beta2: configuration.betas[1],
                 epsilon: configuration.epsilon)
         } else {
-            optimizer = configuration.optimizer.make(betas: configuration.betas, epsilon: configuration.epsilon)
+            optimizer = configuration.optimizer.make(betas: configuration.betas, epsilon: configuration.epsilon, group)
         }
         groups = Dictionary(
             uniqueKeysWithValues: weights.names.compactMap { name in configuration.trainable.group(of: name).map { (name, $0) } })

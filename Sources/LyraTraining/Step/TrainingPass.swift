@@ -140,10 +140,14 @@ struct TrainingPass {
             let packed = PackedSequences(
                 embeddings: all[MLXArray(batch.sources, [batch.sources.count])], positions: batch.positions,
                 lengths: batch.lengths, turns: batch.turns, isContext: batch.isContext, isQuery: batch.isQuery)
+            let speaks = lossWeights.speech != 0 && !batch.spoken.isEmpty
+            let speaking = speaks ? generatorLoss.rows(predictors: batch.spoken.flatMap { batch.predictors[$0.predictors] }) : []
             let (states, tokens) = decoder(
-                packed, adapter: weights.adapter?.kind, extractor: extractor, layer: layerRunner(decoder, masters, dropout))
-            let place = tokens.count == batch.tokens ? nil : Dictionary(uniqueKeysWithValues: zip(tokens, Int32(0)...))
-            func rows(_ tokens: [Int32]) -> [Int32] { place.map { place in tokens.compactMap { place[$0] } } ?? tokens }
+                packed, adapter: weights.adapter?.kind, extractor: extractor,
+                wanted: Set((lossWeights.answer != 0 ? batch.predictors : []) + speaking).sorted(),
+                layer: layerRunner(decoder, masters, dropout))
+            let place = Dictionary(uniqueKeysWithValues: zip(tokens, Int32(0)...))
+            func rows(_ tokens: [Int32]) -> [Int32] { tokens.compactMap { place[$0] } }
             if lossWeights.answer != 0 {
                 let logits = decoder.logits(of: states, rows: rows(batch.predictors))
                 inspect(logits, batch.targets)
@@ -151,11 +155,10 @@ struct TrainingPass {
                     Kernel.crossEntropy(logits: logits, targets: MLXArray(batch.targets, [batch.targets.count])).sum()
                     / Float(max(1, totals.targets))
             }
-            if lossWeights.speech != 0, let generator = networks.generator, !batch.spoken.isEmpty {
-                let spoken = rows(generatorLoss.rows(predictors: batch.spoken.flatMap { batch.predictors[$0.predictors] }))
+            if speaks, let generator = networks.generator {
                 units =
                     generatorLoss(
-                        generator, decoder.normed(states[spoken.asIndices]),
+                        generator, decoder.normed(states[rows(speaking).asIndices]),
                         answers: batch.spoken.map { ($0.predictors.count, $0.units) }) / Float(max(1, totals.units))
             }
         }

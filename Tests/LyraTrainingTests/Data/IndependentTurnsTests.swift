@@ -1,6 +1,7 @@
 // Several questions about one picture, each asked by itself, are what as many samples of one question are.
 import Foundation
 import LyraModel
+import LyraText
 @testable import LyraTraining
 import MLX
 import Testing

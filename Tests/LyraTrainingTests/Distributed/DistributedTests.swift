@@ -4,6 +4,13 @@ import Foundation
 import MLX
 import Testing
 
+/// Arrays of these shapes, by seed.
+private func normals(_ shapes: [String: [Int]], _ seed: UInt64) -> [String: MLXArray] {
+    Dictionary(uniqueKeysWithValues: shapes.sorted { $0.key < $1.key }.enumerated().map { i, entry in
+        (entry.key, normal(entry.value, seed &* 100 &+ UInt64(i)))
+    })
+}
+
 @Suite(.serialized) struct DistributedTests {
     @Test func collectiveOperations() async throws {
         let places = try Place.ring(3)
@@ -91,6 +98,31 @@ import Testing
         }
     }
 
+    @Test func processesShareMuonsWork() async throws {
+        let places = try Place.ring()
+        await withTaskGroup(of: Void.self) { tasks in
+            for place in places {
+                tasks.addTask {
+                    await #expect(processExitsWith: .success) { [place = place as Place] in
+                        let group = ProcessGroup(try place.join())
+                        // Shapes of an odd number of matrices, of one, and of what is not a matrix.
+                        let shapes = ["a": [8, 24], "b": [8, 24], "c": [8, 24], "d": [24, 8], "e": [24]]
+                        var alone = Muon(rest: AdamW()), together = Muon(rest: AdamW(), group)
+                        var (expected, actual) = (normals(shapes, 0), normals(shapes, 0))
+                        for step in 1...3 {
+                            try alone.update(&expected, normals(shapes, UInt64(step)), scale: 0.5) { _ in (1e-2, 0.1) }
+                            try together.update(&actual, normals(shapes, UInt64(step)), scale: 0.5) { _ in (1e-2, 0.1) }
+                            for name in shapes.keys {
+                                let (a, e) = (try #require(actual[name]), try #require(expected[name]))
+                                #expect(largestDifference(a, e) < 1e-4, "\(name) \(step)")
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
     @Test func aShardedOptimiserIsTheWholeOne() async throws {
         let places = try Place.ring()
         await withTaskGroup(of: Void.self) { tasks in
@@ -99,16 +131,11 @@ import Testing
                     await #expect(processExitsWith: .success) { [place = place as Place] in
                         let group = try place.join()
                         let shapes = ["a": [31], "b": [4, 9], "c": [1], "d": [50, 3]]
-                        func arrays(_ seed: UInt64) -> [String: MLXArray] {
-                            Dictionary(uniqueKeysWithValues: shapes.sorted { $0.key < $1.key }.enumerated().map { i, entry in
-                                (entry.key, normal(entry.value, seed &* 100 &+ UInt64(i)))
-                            })
-                        }
                         func rates(_ name: String) -> (learningRate: Double, weightDecay: Double) {
                             name == "b" ? (1e-2, 0.1) : (3e-3, 0)
                         }
-                        var whole = AdamW(), sharded = ShardedAdamW(group, parameters: arrays(0), bucketBytes: 200)
-                        var (expected, actual) = (arrays(0), arrays(0))
+                        var whole = AdamW(), sharded = ShardedAdamW(group, parameters: normals(shapes, 0), bucketBytes: 200)
+                        var (expected, actual) = (normals(shapes, 0), normals(shapes, 0))
                         func compare(_ what: String) throws {
                             for name in shapes.keys {
                                 let (a, e) = (try #require(actual[name]), try #require(expected[name]))
@@ -122,15 +149,15 @@ import Testing
                             }
                         }
                         for step in 1...3 {
-                            try whole.update(&expected, arrays(UInt64(step)), scale: 0.5, rates: rates)
-                            try sharded.update(&actual, arrays(UInt64(step)), scale: 0.5, rates: rates)
+                            try whole.update(&expected, normals(shapes, UInt64(step)), scale: 0.5, rates: rates)
+                            try sharded.update(&actual, normals(shapes, UInt64(step)), scale: 0.5, rates: rates)
                             try compare("step \(step)")
                         }
                         // From a checkpoint.
                         sharded = ShardedAdamW(group, parameters: actual, bucketBytes: 1 << 20)
                         sharded.restore(whole.state())
-                        try whole.update(&expected, arrays(9), scale: 1, rates: rates)
-                        try sharded.update(&actual, arrays(9), scale: 1, rates: rates)
+                        try whole.update(&expected, normals(shapes, 9), scale: 1, rates: rates)
+                        try sharded.update(&actual, normals(shapes, 9), scale: 1, rates: rates)
                         try compare("after restoring")
                     }
                 }
