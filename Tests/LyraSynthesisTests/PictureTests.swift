@@ -86,6 +86,25 @@ struct PictureTests {
         }
     }
 
+    @Test func pagesAreFullOfWordsAndAskForOne() throws {
+        var words = 0
+        for index in 0..<40 {
+            var random = SeededRandom(11, index), noise = SeededRandom(11, "draw", index)
+            let scene = PageScene(&random), canvas = try Canvas()
+            scene.draw(canvas, &noise)
+            _ = try canvas.image()
+            let written = canvas.regions.filter { $0.labels[0].count > 1 }
+            words += written.count
+            #expect(canvas.regions.allSatisfy { $0.box[0] >= 0 && $0.box[2] <= 230 }, "item \(index)")
+            let odd = written.filter { $0.labels[0] == scene.colour.rawValue }
+            #expect(odd.count == 1, "item \(index)")
+            let question = scene.question(.train, &random)
+            #expect(question.text.contains(scene.colour.rawValue))
+            if question.answer.contains(where: \.isLetter) { #expect(odd.first?.labels.last == question.accepted[0], "item \(index)") }
+        }
+        #expect(words > 40 * 12)
+    }
+
     @Test func theFrontShapeCoversTheOther() throws {
         for index in 0..<20 {
             var random = SeededRandom(7, index)

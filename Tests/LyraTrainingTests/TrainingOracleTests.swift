@@ -64,7 +64,7 @@ import Testing
         configuration.warmupRatio = 0.03
         configuration.gradientCheckpointing = false
         configuration.precision = .f32
-        var step = TrainingStep(configuration, run.weights, steps: expected["total_steps"].int ?? 0)
+        var step = try TrainingStep(configuration, run.weights, steps: expected["total_steps"].int ?? 0)
         for (i, wanted) in expected["steps"].list.enumerated() {
             let outcome = try step.update([run.batch], step: i)
             for (what, value, key) in [

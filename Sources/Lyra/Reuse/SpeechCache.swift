@@ -37,7 +37,7 @@ final class SpeechCache {
         guard access(folder, R_OK | W_OK | X_OK) == 0 else {
             throw SpeechCacheError(folder: folder, reason: String(cString: strerror(errno)))
         }
-        encoder = try EncoderIdentity.of(model)
+        encoder = try EncoderIdentity.of(model.location.speech, model.precision)
         bytes = 0
         bytes = Self.windows(folder).reduce(0) { $0 + $1.size }
         removeLeftovers()
@@ -114,33 +114,5 @@ final class SpeechCache {
             let time = Double(info.st_mtim.tv_sec) + Double(info.st_mtim.tv_nsec) / 1e9
             return (name, Int(info.st_size), Date(timeIntervalSince1970: time))
         }
-    }
-}
-
-/// What tells one speech encoder from another without reading gigabytes: its configuration, the list of its tensors, and 4 KiB
-/// of each tensor, spread over it.
-enum EncoderIdentity {
-    static func of(_ model: LyraModel) throws -> String {
-        guard let folder = model.location.speech else { return "none" }
-        var digest = SHA256()
-        digest.update("\(model.precision.rawValue) ")
-        let configuration = try Data(contentsOf: URL(fileURLWithPath: folder + "/config.json"))
-        configuration.withUnsafeBytes { digest.update($0) }
-        let weights = try ShardedSafetensors(directory: URL(fileURLWithPath: folder))
-        for file in weights.files {
-            for name in file.names {
-                guard let info = file.tensors[name] else { continue }
-                digest.update("\(name) \(info.typeName) \(info.shape) ")
-                try file.withBytes(named: name) { bytes in
-                    let pieces = 16, piece = 256
-                    guard bytes.count > pieces * piece else { return digest.update(bytes) }
-                    for i in 0..<pieces {
-                        let start = (bytes.count - piece) * i / (pieces - 1)
-                        digest.update(UnsafeRawBufferPointer(rebasing: bytes[start..<(start + piece)]))
-                    }
-                }
-            }
-        }
-        return digest.hex()
     }
 }

@@ -53,6 +53,9 @@ struct DataSynthesisCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Pictures with written questions. Default: 20000.", valueName: "n"))
     var pictures: Int?
 
+    @Option(help: ArgumentHelp("Pages full of words, to learn reading from. Default: 10000.", valueName: "n"))
+    var pages: Int?
+
     @Option(help: ArgumentHelp("Pictures with a spoken question. Default: 20000.", valueName: "n"))
     var spoken: Int?
 
@@ -120,6 +123,7 @@ struct DataSynthesisCommand: AsyncParsableCommand {
     private var counts: [(name: String, count: Int?)] {
         [
             ("pictures", pictures),
+            ("pages", pages),
             ("spoken", spoken),
             ("transcription", transcription),
             ("knowledge", knowledge),

@@ -26,7 +26,7 @@ struct Item {
     }
 
     /// Whether lines say what is where in their pictures.
-    var learnsRegions: Bool { file.name == "pictures" }
+    var learnsRegions: Bool { ["pictures", "pages"].contains(file.name) }
 
     /// The line in the making.
     var record: Record {

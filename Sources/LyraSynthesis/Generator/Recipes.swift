@@ -22,6 +22,14 @@ enum Recipes {
         }
     }
 
+    /// A page full of words.
+    static let page: Recipe = { item in
+        let scene = item.split.draw(&item.random, content: { "page/\($0.content)" }) { PageScene(&$0) }
+        let question = scene.question(item.split, &item.random)
+        item.show(scene)
+        item.record.ask("<image>\n" + question.text, question.answer)
+    }
+
     /// A spoken question about a picture.
     static func spoken(_ speakers: Speakers, ability: String? = nil) -> Recipe {
         { item in

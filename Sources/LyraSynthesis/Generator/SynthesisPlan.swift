@@ -31,6 +31,7 @@ public struct SynthesisPlan: Sendable {
     /// Files of training, with their usual numbers of items.
     public static let files: [(name: String, count: Int, about: String)] = [
         ("pictures", 20_000, "Pictures with written questions."),
+        ("pages", 10_000, "Pages full of words, for a vision tower to learn reading from."),
         ("spoken", 20_000, "Pictures with a spoken question."),
         ("transcription", 20_000, "Sentences to be transcribed."),
         ("knowledge", 10_000, "Sums, small facts and commands, most of them spoken."),
@@ -64,6 +65,7 @@ public struct SynthesisPlan: Sendable {
             let count = counts[name] ?? usual
             switch name {
             case "pictures": return DataFile(name, count, sound: .nothing, Recipes.pictures(questions: questionsPerPicture))
+            case "pages": return DataFile(name, count, sound: .nothing, Recipes.page)
             case "spoken": return DataFile(name, count, Recipes.spoken(.train))
             case "transcription": return DataFile(name, count, Recipes.transcription(.train))
             case "knowledge": return DataFile(name, count, Recipes.knowledge(.train, byVoice: 0.7))

@@ -39,6 +39,8 @@ enum Lexicon {
 
     // MARK: Speech
 
+    /// All words that pictures show.
+    static let printed = Set(signWords + foods + chartLabels.flatMap { $0 } + mapPlaces).sorted()
     static let names = words(
         """
         Anna Ben Clara David Emma Frank Grace Henry Iris Jack Kate Leo Maria Nina Oscar Paul Rosa Sam Tina Victor Alice Boris

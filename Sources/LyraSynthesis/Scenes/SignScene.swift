@@ -17,7 +17,7 @@ struct SignScene: Scene {
     }
 
     /// Colours that thin letters can be read in.
-    private static let inks = Colour.allCases.filter { $0 != .yellow && $0 != .pink && $0 != .grey }
+    static let inks = Colour.allCases.filter { $0 != .yellow && $0 != .pink && $0 != .grey }
 
     var content: String { labels.map { "\($0.word) \($0.colour)" }.joined(separator: ", ") }
 

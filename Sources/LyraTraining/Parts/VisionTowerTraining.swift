@@ -134,21 +134,27 @@ final class VisionTowerTraining: PartTraining {
         return [entropy + penalty, entropy, penalty]
     }
 
-    /// Precision and recall of labels that are more probable than not.
+    /// Precision and recall of labels that are more probable than not, and the mean of all labels' recalls, in which those that come
+    /// seldom count as much as others.
     func validate(_ weights: [String: MLXArray]) throws -> [String: Double] {
         guard let validation else { return [:] }
         let side = vision.patchSize * vision.mergeSize, count = min(configuration.validationLimit, validation.count)
-        var right = 0.0, named = 0.0, there = 0.0
+        // Of each label.
+        var right = zeros([labels.count]), named = zeros([labels.count]), there = zeros([labels.count])
         for start in stride(from: 0, to: count, by: 16) {
             try Task.checkCancellation()
             let pictures = try (start..<min(count, start + 16)).map { try validation.item($0 * validation.count / count, side: side) }
             let (tokens, head) = try tokens(pictures, weights, vision, isTraced: false)
             let guesses = (logits(tokens, head) .> Float(0)).asType(.float32), targets = targets(pictures)
-            right += Double((guesses * targets).sum().item(Float.self))
-            named += Double(guesses.sum().item(Float.self))
-            there += Double(targets.sum().item(Float.self))
+            right = right + (guesses * targets).sum(axis: 0)
+            named = named + guesses.sum(axis: 0)
+            there = there + targets.sum(axis: 0)
+            eval(right, named, there)
         }
-        return ["precision": right / max(1, named), "recall": right / max(1, there)]
+        func share(_ all: MLXArray) -> Double { Double(right.sum().item(Float.self) / max(1, all.sum().item(Float.self))) }
+        let seen = zip(right.asArray(Float.self), there.asArray(Float.self)).filter { $0.1 > 0 }
+        let macro = seen.reduce(0.0) { $0 + Double($1.0 / $1.1) } / Double(max(1, seen.count))
+        return ["precision": share(named), "recall": share(there), "macro_recall": macro]
     }
 
     /// `vision_tower/`, a folder as `mm_vision_tower` names one, and the map, where it is learnt, with the names of the labels beside it.

@@ -15,7 +15,7 @@ public struct StepMeasurement: Sendable {
     public init(_ configuration: TrainingConfiguration, on samples: [TrainingSample], count: Int) throws {
         let (location, language) = try ModelLocation.resolve(configuration.model)
         let weights = try TrainingWeights(location, language, configuration)
-        var step = TrainingStep(configuration, weights, steps: count + 1)
+        var step = try TrainingStep(configuration, weights, steps: count + 1)
         let clock = ContinuousClock()
         for number in 0...count {
             try Task.checkCancellation()

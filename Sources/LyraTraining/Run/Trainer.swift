@@ -90,7 +90,7 @@ public final class Trainer {
         if configuration.regulariser.alignment == .ctc, encoder.tokenizer.pad == nil {
             throw ConfigurationError.invalid(key: "lcmr", value: "ctc", expected: "a tokenizer with a padding token, as the blank")
         }
-        step = TrainingStep(configuration, weights, steps: totalSteps, blank: encoder.tokenizer.pad ?? 0, group)
+        step = try TrainingStep(configuration, weights, steps: totalSteps, blank: encoder.tokenizer.pad ?? 0, group)
         state.fingerprint = fingerprint()
         if resume, let found = try checkpoints.load(into: &weights.trainable, &step.optimizer) {
             guard found.fingerprint == state.fingerprint else {

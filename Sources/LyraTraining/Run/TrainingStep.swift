@@ -27,15 +27,15 @@ struct TrainingStep {
     init(
         _ configuration: TrainingConfiguration, _ weights: TrainingWeights, steps: Int, blank: Int32 = 0,
         _ group: ProcessGroup = ProcessGroup()
-    ) {
+    ) throws {
         (self.configuration, self.weights, self.steps, self.group) = (configuration, weights, steps, group)
         builder = MicroBatchBuilder(weights)
         pass = TrainingPass(
             weights: weights, lossWeights: configuration.lossWeights, regulariserWeight: configuration.regulariser.weight,
             regulariser: configuration.regulariser.regulariser(blank: blank),
             generatorLoss: SpeechGeneratorLoss(compatible: configuration.compatible), extractor: configuration.extractor,
-            checkpointsLayers: configuration.gradientCheckpointing, towers: FrozenTowers(
-                cache: configuration.cache, salt: "\(configuration.model) \(configuration.precision.rawValue)"))
+            checkpointsLayers: configuration.gradientCheckpointing,
+            towers: try FrozenTowers(cache: configuration.cache, weights.location, configuration.precision))
         if let processes = group.processes, configuration.shardsOptimizer {
             optimizer = ShardedAdamW(
                 processes, parameters: weights.trainable, beta1: configuration.betas[0], beta2: configuration.betas[1],

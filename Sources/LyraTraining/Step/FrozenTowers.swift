@@ -1,5 +1,6 @@
 // Encoders that do not train: what they make of a picture or a window of sound is a constant, computed once.
 import Foundation
+import Lyra
 import LyraModel
 import MLX
 
@@ -10,36 +11,41 @@ final class FrozenTowers {
     private var kept: [String: MLXArray] = [:]
     private var order: [String] = []
     private var bytes = 0
-    /// Distinguishes encoders that share a folder.
-    private let salt: String
+    /// Distinguishes encoders that share a folder, by their weights and precision.
+    private var identities = (vision: "", speech: "")
+
+    /// In memory only.
+    /// - Parameter memory: bytes kept at most.
+    init(memory: Int = 1 << 30) { (folder, limit) = (nil, memory) }
 
     /// - Parameters:
     ///   - cache: folder; nil: memory only.
-    ///   - salt: names the encoders' weights and precision.
-    ///   - memory: bytes kept in memory.
-    init(cache: String? = nil, salt: String = "", memory: Int = 1 << 30) {
-        (folder, self.salt, limit) = (cache, salt, memory)
+    ///   - location: the checkpoint that has the encoders.
+    init(cache: String?, _ location: ModelLocation, _ precision: Precision, memory: Int = 1 << 30) throws {
+        (folder, limit) = (cache, memory)
+        guard cache != nil else { return }
+        identities = (try EncoderIdentity.of(location.vision, precision), try EncoderIdentity.of(location.speech, precision))
     }
 
     func vision(_ pictures: [Patches], _ tower: VisionTransformer) throws -> MLXArray {
         joined(
             try pictures.map { picture in
                 let shape = "\(picture.grid.time)x\(picture.grid.height)x\(picture.grid.width)"
-                return try result("vision \(shape)", picture.values.asArray(Float.self)[...]) { tower(picture) }
+                return try result("vision \(shape) \(identities.vision)", picture.values.asArray(Float.self)[...]) { tower(picture) }
             })
     }
 
     func frames(_ windows: [ArraySlice<Float>], _ whisper: WhisperEncoder, _ logMel: LogMel) throws -> MLXArray {
         joined(
             try windows.map { window in
-                try result("whisper", window) { whisper(logMel(window).expandedDimensions(axis: 0)) }
+                try result("whisper \(identities.speech)", window) { whisper(logMel(window).expandedDimensions(axis: 0)) }
             })
     }
 
     private func joined(_ parts: [MLXArray]) -> MLXArray { parts.count == 1 ? parts[0] : concatenated(parts, axis: 0) }
 
     private func result(_ kind: String, _ input: ArraySlice<Float>, _ compute: () -> MLXArray) throws -> MLXArray {
-        let key = ContentHash.hex(of: input, "\(kind) \(salt)")
+        let key = ContentHash.hex(of: input, kind)
         if let found = kept[key] { return found }
         let file = folder.map { URL(fileURLWithPath: "\($0)/\(key.prefix(2))/\(key).safetensors") }
         if let file, let stored = try? SafetensorsFile(file).array(named: "output") {
