@@ -95,14 +95,14 @@ struct PictureTests {
             _ = try canvas.image()
             let written = canvas.regions.filter { $0.labels[0].count > 1 }
             words += written.count
-            #expect(canvas.regions.allSatisfy { $0.box[0] >= 0 && $0.box[2] <= 230 }, "item \(index)")
+            #expect(canvas.regions.allSatisfy { $0.box[0] >= 0 && $0.box[2] <= 230 && $0.box[3] <= 240 }, "item \(index)")
             let odd = written.filter { $0.labels[0] == scene.colour.rawValue }
             #expect(odd.count == 1, "item \(index)")
             let question = scene.question(.train, &random)
             #expect(question.text.contains(scene.colour.rawValue))
             if question.answer.contains(where: \.isLetter) { #expect(odd.first?.labels.last == question.accepted[0], "item \(index)") }
         }
-        #expect(words > 40 * 12)
+        #expect(words > 40 * 9)
     }
 
     @Test func theFrontShapeCoversTheOther() throws {

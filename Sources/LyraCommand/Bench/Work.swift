@@ -66,19 +66,21 @@ enum Work {
     }
 
     /// A sample forward and backward. Backward, a product costs one for its input's gradient, and one more for its weight's
-    /// where that trains. Encoders that are frozen have been computed before.
+    /// where that trains. Encoders that are frozen have been computed before; the last layer goes on with supervised tokens alone.
     static func trainingSample(_ t: TrainCase) -> Double {
         let c = t.system.language, w = t.system.whisper, v = t.system.vision, grid = patches(v)
         let merged = grid.count / (v.mergeSize * v.mergeSize)
         let tokens = merged + w.positions / c.speechStack + TrainCase.text
         let answer = Double(TrainCase.targets) * head(c)
+        let d = Double(c.hiddenSize), f = Double(c.intermediateSize), left = Double(tokens - TrainCase.targets)
+        let products = products(c, tokens: tokens) - left * (2 * d * d + 6 * d * f)
         guard t.trainsEverything else {
             let projector = speechWindow(w, c) - speechEncoder(w)
-            return 2 * (products(c, tokens: tokens) + answer) + 3 * (attention(c, tokens: tokens) + projector)
-                + 3 * adapter(c, rank: t.system.loraRank, tokens: tokens)
+            let rank = t.system.loraRank, adapter = adapter(c, rank: rank, tokens: tokens) - 2 * left * Double(rank) * (5 * d + 3 * f)
+            return 2 * (products + answer) + 3 * (attention(c, tokens: tokens) + projector + adapter)
         }
         // What sound and picture enter by needs no gradient of its input.
         let entries = 2 * Double(grid.count * v.patchValues * v.width) + 2 * 3 * Double(w.melBins * w.width * 2 * w.positions)
-        return 3 * (products(c, tokens: tokens) + attention(c, tokens: tokens) + answer + speechWindow(w, c) + vision(v, grid)) - entries
+        return 3 * (products + attention(c, tokens: tokens) + answer + speechWindow(w, c) + vision(v, grid)) - entries
     }
 }
