@@ -49,9 +49,9 @@ final class VisionTowerTraining: PartTraining {
             let bound = 1 / Float(vision.outputSize).squareRoot()
             weights[Self.headWeight] = MLXRandom.uniform(
                 low: -bound, high: bound, [labels.count, vision.outputSize], key: MLXRandom.key(settings.seed &+ 0x5EE))
+            // As rare as labels are.
+            weights[Self.headBias] = MLXArray([Float](repeating: -4, count: labels.count), [labels.count])
         }
-        // As rare as labels are.
-        weights[Self.headBias] = MLXArray([Float](repeating: -4, count: labels.count), [labels.count])
         eval(Array(weights.values))
         parameters = weights
         let side = vision.patchSize * vision.mergeSize
@@ -61,44 +61,42 @@ final class VisionTowerTraining: PartTraining {
                 try pictures.item(Int.random(in: 0..<pictures.count, using: &random), side: side)
             }
         }
-        fingerprint = "pictures \(pictures.count), labels \(labels.count), width \(vision.width), depth \(vision.depth)" + (words == nil ? "" : ", in words")
+        fingerprint = "pictures \(pictures.count), labels \(labels.count), width \(vision.width), depth \(vision.depth)" + (words == nil ? "" : ", in the words of a vocabulary")
         if let words { try begin(with: words, pictures, side: side) }
     }
 
     /// Gives the tower the last layer whose tokens come nearest to the sums of the words, as the rest of it is: by least squares over some
     /// of the pictures. A layer that names labels by a map of its own has outputs many times as large; unlearning that would cost the tower
-    /// what it knows. Labels get the bias by which a token of nothing names them as often as they come: with a higher one, all tokens turn
-    /// away from all labels together.
+    /// what it knows.
     private func begin(with words: LabelWords, _ pictures: LabelledPictures, side: Int) throws {
         let width = vision.width * vision.mergeSize * vision.mergeSize, last = "merger.mlp.2."
         var open = vision, weights = parameters
         open.outputSize = width
         (weights[last + "weight"], weights[last + "bias"]) = (MLXArray.eye(width), zeros([width]))
-        var squares = LeastSquares(features: width, targets: vision.outputSize), shares = zeros([labels.count]), seen = 0
+        var squares = LeastSquares(features: width, targets: vision.outputSize)
         let count = min(1_024, pictures.count)
         for start in stride(from: 0, to: count, by: 32) {
             try Task.checkCancellation()
             let some = try (start..<min(count, start + 32)).map { try pictures.item($0 * pictures.count / count, side: side) }
-            let features = try tokens(some, weights, open, isTraced: false).tokens, targets = targets(some)
-            squares.add(features.asType(.float32), targets.matmul(words.embeddings))
-            (shares, seen) = (shares + targets.sum(axis: 0), seen + targets.dim(0))
-            eval(shares)
+            let features = try tokens(some, weights, open, isTraced: false).tokens
+            squares.add(features.asType(.float32), targets(some).matmul(words.embeddings))
         }
-        parameters[Self.headBias] = log((shares + Float(0.5)) / Float(seen + 1))
         (parameters[last + "weight"], parameters[last + "bias"]) = squares.solution()
     }
 
-    /// Tokens of all pictures in their order, [tokens, width], and the map from them to labels.
+    /// Tokens of all pictures in their order, [tokens, width], and the map from them to labels where it is learnt.
     private func tokens(
         _ pictures: [LabelledPicture], _ weights: [String: MLXArray], _ vision: VisionConfiguration, isTraced: Bool
-    ) throws -> (tokens: MLXArray, head: (weight: MLXArray, bias: MLXArray)) {
+    ) throws -> (tokens: MLXArray, head: (weight: MLXArray, bias: MLXArray)?) {
         let parameters = Parameters(
             DictionarySource(weights, origin: "the vision tower"), computeType: configuration.settings.precision.dtype, isTraced: isTraced)
         let tower = VisionTransformer(parameters, vision)
-        let head = (
-            weight: words?.head ?? parameters.matrix(Self.headWeight, [labels.count, vision.outputSize]),
-            bias: parameters.vector(Self.headBias, [labels.count])
-        )
+        let head =
+            words == nil
+            ? (
+                weight: parameters.matrix(Self.headWeight, [labels.count, vision.outputSize]),
+                bias: parameters.vector(Self.headBias, [labels.count])
+            ) : nil
         try parameters.finish()
         let patches = concurrentMap(pictures.count) { [processor] number in
             let picture = pictures[number].picture
@@ -109,8 +107,9 @@ final class VisionTowerTraining: PartTraining {
     }
 
     /// Which labels each token has: [tokens, labels] of 0 and 1.
-    private func targets(_ pictures: [LabelledPicture]) -> MLXArray {
-        let tokens = pictures.flatMap(\.labels)
+    private func targets(_ pictures: [LabelledPicture]) -> MLXArray { targets(pictures.flatMap(\.labels)) }
+
+    private func targets(_ tokens: [[Int]]) -> MLXArray {
         var targets = [Float](repeating: 0, count: tokens.count * labels.count)
         for (token, labels) in tokens.enumerated() {
             for label in labels { targets[token * self.labels.count + label] = 1 }
@@ -123,19 +122,22 @@ final class VisionTowerTraining: PartTraining {
         Kernel.linear(tokens, weight: head.weight, bias: head.bias, outputType: .float32)
     }
 
-    /// Binary cross-entropy, summed over the labels, averaged over the tokens; in words with ``LabelWords/penalty(_:)``.
+    /// Binary cross-entropy, summed over the labels, averaged over the tokens; in words ``LabelWords/entropy(_:_:)`` and
+    /// ``LabelWords/penalty(_:)``.
     func losses(_ batch: [LabelledPicture], _ weights: [String: MLXArray]) throws -> [MLXArray] {
-        let (tokens, head) = try tokens(batch, weights, vision, isTraced: true)
-        let logits = logits(tokens, head), targets = targets(batch)
-        // log(1 + e^z) - z t, for any z.
-        let entropy = (maximum(logits, Float(0)) + log1p(exp(-abs(logits))) - logits * targets).sum() / Float(targets.dim(0))
-        guard let words else { return [entropy] }
-        let penalty = words.penalty(tokens)
+        let (tokens, head) = try tokens(batch, weights, vision, isTraced: true), targets = targets(batch)
+        if let head {
+            let logits = logits(tokens, head)
+            // log(1 + e^z) - z t, for any z.
+            return [(maximum(logits, Float(0)) + log1p(exp(-abs(logits))) - logits * targets).sum() / Float(targets.dim(0))]
+        }
+        guard let words else { return [] }
+        let entropy = words.entropy(tokens, targets), penalty = words.penalty(tokens)
         return [entropy + penalty, entropy, penalty]
     }
 
-    /// Precision and recall of labels that are more probable than not, and the mean of all labels' recalls, in which those that come
-    /// seldom count as much as others.
+    /// Precision and recall of labels that are more probable than not, or recall of those whose words are nearest; and the mean of all
+    /// labels' recalls, in which those that come seldom count as much as others.
     func validate(_ weights: [String: MLXArray]) throws -> [String: Double] {
         guard let validation else { return [:] }
         let side = vision.patchSize * vision.mergeSize, count = min(configuration.validationLimit, validation.count)
@@ -145,7 +147,12 @@ final class VisionTowerTraining: PartTraining {
             try Task.checkCancellation()
             let pictures = try (start..<min(count, start + 16)).map { try validation.item($0 * validation.count / count, side: side) }
             let (tokens, head) = try tokens(pictures, weights, vision, isTraced: false)
-            let guesses = (logits(tokens, head) .> Float(0)).asType(.float32), targets = targets(pictures)
+            let targets = targets(pictures), guesses: MLXArray
+            if let head {
+                guesses = (logits(tokens, head) .> Float(0)).asType(.float32)
+            } else {
+                guesses = self.targets(words?.named(tokens, pictures.flatMap(\.labels)) ?? [])
+            }
             right = right + (guesses * targets).sum(axis: 0)
             named = named + guesses.sum(axis: 0)
             there = there + targets.sum(axis: 0)
@@ -154,7 +161,8 @@ final class VisionTowerTraining: PartTraining {
         func share(_ all: MLXArray) -> Double { Double(right.sum().item(Float.self) / max(1, all.sum().item(Float.self))) }
         let seen = zip(right.asArray(Float.self), there.asArray(Float.self)).filter { $0.1 > 0 }
         let macro = seen.reduce(0.0) { $0 + Double($1.0 / $1.1) } / Double(max(1, seen.count))
-        return ["precision": share(named), "recall": share(there), "macro_recall": macro]
+        let recalls = ["recall": share(there), "macro_recall": macro]
+        return words == nil ? recalls.merging(["precision": share(named)]) { own, _ in own } : recalls
     }
 
     /// `vision_tower/`, a folder as `mm_vision_tower` names one, and the map, where it is learnt, with the names of the labels beside it.
