@@ -33,11 +33,11 @@ extension Decoder {
 
     /// All sequences through all layers.
     ///
-    /// - Parameter wanted: tokens whose states are asked for, rising; the last layer computes no others. nil: all.
+    /// - Parameter wanted: tokens whose states are asked for; the last layer computes no others. nil: all.
     /// - Returns: states before the last norm, [rows, hidden] float32, and which token each row is. All that are wanted, but
     ///   for context that the extractor dropped; gradients flow through the survivors, not through the choice.
     package func callAsFunction(
-        _ input: PackedSequences, adapter: Adapter?, extractor: ExtractorOptions? = nil, wanted: [Int32]? = nil,
+        _ input: PackedSequences, adapter: Adapter?, extractor: ExtractorOptions? = nil, wanted: Set<Int32>? = nil,
         layer runLayer: LayerRunner
     ) -> (states: MLXArray, tokens: [Int32]) {
         var x = input.embeddings.expandedDimensions(axis: 0)
@@ -50,9 +50,9 @@ extension Decoder {
             let before = x, turned = rotation
             var rows: MLXArray?
             if let wanted, index == layers.count - 1 {
-                let chosen = Self.rows(of: wanted, in: tokens)
-                tokens = chosen.map { tokens[Int($0)] }
-                rows = MLXArray(chosen, [chosen.count])
+                let chosen = tokens.indices.filter { wanted.contains(tokens[$0]) }
+                tokens = chosen.map { tokens[$0] }
+                rows = MLXArray(chosen.map(Int32.init), [chosen.count])
             }
             let segments = lengths.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1) }
             x = runLayer(index, x) { layer, x in
@@ -71,16 +71,6 @@ extension Decoder {
             rotation = rotary(positions)
         }
         return (x[0], tokens)
-    }
-
-    /// Where those of `wanted` that are there stand among `tokens`; both rise.
-    private static func rows(of wanted: [Int32], in tokens: [Int32]) -> [Int32] {
-        var rows: [Int32] = [], next = wanted[...]
-        for (row, token) in tokens.enumerated() {
-            while let first = next.first, first < token { next.removeFirst() }
-            if next.first == token { rows.append(Int32(row)) }
-        }
-        return rows
     }
 
     /// Which rows go on after layer `index`, whose input was `x`.

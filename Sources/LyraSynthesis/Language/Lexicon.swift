@@ -37,10 +37,11 @@ enum Lexicon {
         flower garden tree leaf root seed fruit berry potato tomato carrot onion garlic butter cream milk juice candy cake cookie
         """).reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }
 
+    /// What signs, menus, charts and maps have written on them.
+    static let printed = Set(signWords + foods + chartLabels.flatMap { $0 } + mapPlaces).sorted()
+
     // MARK: Speech
 
-    /// All words that pictures show.
-    static let printed = Set(signWords + foods + chartLabels.flatMap { $0 } + mapPlaces).sorted()
     static let names = words(
         """
         Anna Ben Clara David Emma Frank Grace Henry Iris Jack Kate Leo Maria Nina Oscar Paul Rosa Sam Tina Victor Alice Boris

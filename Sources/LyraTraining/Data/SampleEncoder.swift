@@ -170,6 +170,11 @@ public struct SampleEncoder: Sendable {
             let same = zip(first, prompt.ids).prefix { $0 == $1 }.count
             return min(shared, same, prompt.supervised.first?.lowerBound ?? shared)
         }
+        guard prompts[0].slots.allSatisfy({ $0.position < shared }) else {
+            throw SampleFault(
+                .conversation, key: "conversations[\(rest.startIndex)]",
+                "turns are independent, so pictures and recordings must stand before the first question's text")
+        }
         var text = EncodedText(ids: Array(first[..<shared]), labels: Array(repeating: TrainingSample.ignored, count: shared), media: [])
         for prompt in prompts {
             let turn = EncodedText(prompt)

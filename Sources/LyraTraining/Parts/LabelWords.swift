@@ -54,7 +54,7 @@ struct LabelWords {
     ///   - targets: which labels each has, [tokens, labels] of 0 and 1.
     func entropy(_ tokens: MLXArray, _ targets: MLXArray) -> MLXArray {
         let logits = logits(tokens), count = targets.sum(axis: 1, keepDims: true)
-        let named = minimum(count, Float(1)), wanted = targets.matmul(shares) / maximum(count, Float(1))
+        let named = minimum(count, Float(1)), wanted = Kernel.matmul(targets, shares) / maximum(count, Float(1))
         return (logits.logSumExp(axis: 1, keepDims: true) * named - (wanted * logits).sum(axis: 1, keepDims: true)).sum()
             / maximum(named.sum(), Float(1))
     }

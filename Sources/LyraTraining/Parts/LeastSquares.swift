@@ -14,8 +14,8 @@ struct LeastSquares {
     /// Takes [points, features] and [points, targets], float32.
     mutating func add(_ features: MLXArray, _ targets: MLXArray) {
         let x = concatenated([features, MLXArray.ones([features.dim(0), 1])], axis: 1)
-        gram = gram + x.T.matmul(x)
-        right = right + x.T.matmul(targets)
+        gram = gram + Kernel.matmul(x, x, transposeA: true)
+        right = right + Kernel.matmul(x, targets, transposeA: true)
         eval(gram, right)
     }
 

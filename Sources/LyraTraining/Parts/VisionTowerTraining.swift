@@ -79,7 +79,7 @@ final class VisionTowerTraining: PartTraining {
             try Task.checkCancellation()
             let some = try (start..<min(count, start + 32)).map { try pictures.item($0 * pictures.count / count, side: side) }
             let features = try tokens(some, weights, open, isTraced: false).tokens
-            squares.add(features.asType(.float32), targets(some).matmul(words.embeddings))
+            squares.add(features.asType(.float32), Kernel.matmul(targets(some), words.embeddings))
         }
         (parameters[last + "weight"], parameters[last + "bias"]) = squares.solution()
     }

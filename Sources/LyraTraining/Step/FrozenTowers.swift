@@ -7,24 +7,25 @@ import MLX
 /// Results of frozen encoders, kept in memory up to a limit and in a folder where one is given.
 final class FrozenTowers {
     private let folder: String?
-    private let limit: Int
+    /// Bytes kept in memory at most.
+    private static let limit = 1 << 30
     private var kept: [String: MLXArray] = [:]
     private var order: [String] = []
     private var bytes = 0
     /// Distinguishes encoders that share a folder, by their weights and precision.
-    private var identities = (vision: "", speech: "")
+    private let identities: (vision: String, speech: String)
 
     /// In memory only.
-    /// - Parameter memory: bytes kept at most.
-    init(memory: Int = 1 << 30) { (folder, limit) = (nil, memory) }
+    init() { (folder, identities) = (nil, ("", "")) }
 
     /// - Parameters:
     ///   - cache: folder; nil: memory only.
     ///   - location: the checkpoint that has the encoders.
-    init(cache: String?, _ location: ModelLocation, _ precision: Precision, memory: Int = 1 << 30) throws {
-        (folder, limit) = (cache, memory)
-        guard cache != nil else { return }
-        identities = (try EncoderIdentity.of(location.vision, precision), try EncoderIdentity.of(location.speech, precision))
+    init(cache: String?, _ location: ModelLocation, _ precision: Precision) throws {
+        folder = cache
+        identities =
+            cache == nil
+            ? ("", "") : (try EncoderIdentity.of(location.vision, precision), try EncoderIdentity.of(location.speech, precision))
     }
 
     func vision(_ pictures: [Patches], _ tower: VisionTransformer) throws -> MLXArray {
@@ -67,7 +68,7 @@ final class FrozenTowers {
         kept[key] = array
         order.append(key)
         bytes += array.nbytes
-        while bytes > limit, order.count > 1 { bytes -= kept.removeValue(forKey: order.removeFirst())?.nbytes ?? 0 }
+        while bytes > Self.limit, order.count > 1 { bytes -= kept.removeValue(forKey: order.removeFirst())?.nbytes ?? 0 }
     }
 }
 

@@ -144,7 +144,7 @@ struct TrainingPass {
             let speaking = speaks ? generatorLoss.rows(predictors: batch.spoken.flatMap { batch.predictors[$0.predictors] }) : []
             let (states, tokens) = decoder(
                 packed, adapter: weights.adapter?.kind, extractor: extractor,
-                wanted: Set((lossWeights.answer != 0 ? batch.predictors : []) + speaking).sorted(),
+                wanted: Set((lossWeights.answer != 0 ? batch.predictors : []) + speaking),
                 layer: layerRunner(decoder, masters, dropout))
             let place = Dictionary(uniqueKeysWithValues: zip(tokens, Int32(0)...))
             func rows(_ tokens: [Int32]) -> [Int32] { tokens.compactMap { place[$0] } }

@@ -76,6 +76,11 @@ import Testing
         _ = try encoder.text(example)
         example.hasIndependentTurns = true
         #expect(throws: SampleFault.self) { try encoder.text(example) }
+        // Nor after the first one's text, where others could not share them.
+        example = Example(speeches: ["a"], turns: [.init(.user, "Hear: <speech>"), .init(.assistant, "B."), .init(.user, "C?"), .init(.assistant, "D.")])
+        _ = try encoder.text(example)
+        example.hasIndependentTurns = true
+        #expect(throws: SampleFault.self) { try encoder.text(example) }
     }
 
     @Test func notTogetherWithTheExtractor() throws {
