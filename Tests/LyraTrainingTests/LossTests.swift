@@ -43,32 +43,6 @@ import Testing
         #expect(CrossModality.transcript([0, 5, 0], compatible: true) == [0, 5, 0])
     }
 
-    /// Tokens that are the embeddings of the transcript, with blanks between them, spell it; in another order they do not.
-    @Test func spellingFindsTheTranscriptAmongTheVocabulary() {
-        let table = MLXRandom.normal([20, 32], key: MLXRandom.key(4))
-        func embed(_ ids: [Int32]) -> MLXArray { table[MLXArray(ids, [ids.count])] }
-        let loss = VocabularySpelling(blank: 19, temperature: 1)
-        func value(_ speech: [[Int32]], _ transcripts: [[Int32]]) -> Float {
-            loss(speech: speech.map(embed), transcripts: transcripts, table: table).item(Float.self)
-        }
-        #expect(value([[19, 3, 3, 19, 7, 19, 7, 5]], [[3, 7, 7, 5]]) < 1e-3)
-        #expect(value([[19, 7, 3, 19, 3, 19, 7, 5]], [[3, 7, 7, 5]]) > 1)
-        // Recordings add up, each by its own length; one too short for its transcript says nothing.
-        let both = value([[3, 19], [19, 5, 4]], [[4], [5, 4, 4]]), single = value([[3, 19]], [[4]])
-        #expect(abs(both - single) < 1e-5 && single > 1)
-
-        // The table is what is aimed at: it does not move unless told to.
-        let speech = embed([19, 7, 3])
-        for trains in [false, true] {
-            var loss = loss
-            loss.trainsText = trains
-            let (_, gradients) = valueAndGrad(
-                { (x: [MLXArray]) in [loss(speech: [x[0]], transcripts: [[3, 7]], table: x[1])] }, argumentNumbers: [0, 1])([speech, table])
-            #expect(abs(gradients[0]).max().item(Float.self) > 1e-3)
-            #expect((abs(gradients[1]).max().item(Float.self) > 1e-3) == trains)
-        }
-    }
-
     @Test func halfPrecisionInputsAreMeasuredInFloat32() {
         let value = CrossModality()(speech: speech.asType(.bfloat16), text: text.asType(.bfloat16))
         let wide = CrossModality()(speech: speech.asType(.bfloat16).asType(.float32), text: text.asType(.bfloat16).asType(.float32))

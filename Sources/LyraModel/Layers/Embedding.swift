@@ -5,17 +5,11 @@ import MLX
 public struct Embedding {
     /// [vocabulary, width]
     public let weight: Kernel.Weight
-    private let count, width: Int
+    private let width: Int
 
     init(_ parameters: Parameters, _ name: String, count: Int, width: Int) {
         weight = parameters.weight(name, [count, width])
-        (self.count, self.width) = (count, width)
-    }
-
-    /// All vectors: [vocabulary, width] float32.
-    package var table: MLXArray {
-        if case .dense(let table) = weight { return table.asType(.float32) }
-        return self(Array(0..<Int32(count)))
+        self.width = width
     }
 
     /// -> [n, width] float32

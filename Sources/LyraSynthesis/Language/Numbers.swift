@@ -17,6 +17,12 @@ enum NumberWords {
         }
     }
 
+    /// How else a number may be written than ``text(_:)`` does: "42", "forty two".
+    static func otherForms(_ number: Int) -> [String] {
+        let words = text(number)
+        return ["\(number)"] + (words.contains("-") ? [words.replacing("-", with: " ")] : [])
+    }
+
     /// Digit by digit: "four two seven".
     static func digits(_ text: String) -> String {
         text.compactMap { $0.wholeNumberValue.map { small[$0] } }.joined(separator: " ")

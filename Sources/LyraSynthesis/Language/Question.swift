@@ -5,19 +5,33 @@ struct Question: Sendable, Equatable {
     /// What is asked for: "colour", "count", "time".
     var kind: String
     var text: String
-    /// As it is written: "Three.", "A red circle."
+    /// As it is written: "There are three.", "It is a red circle."
     var answer: String
-    /// Other answers that are right, without capitals and full stops; the answer itself is always one.
-    var others: [String] = []
+    /// Answers that are right, without capitals and full stops, plainest first.
+    var accepted: [String]
 
-    /// - Parameter value: the answer without capital and full stop.
-    init(_ kind: String, _ text: String, _ value: String, others: [String] = []) {
-        (self.kind, self.text, self.others) = (kind, text, others)
-        answer = value.capitalised + "."
+    /// - Parameters:
+    ///   - value: what is asked for, without capital and full stop: "three", "a red circle". It is accepted as an answer.
+    ///   - others: what is accepted, too.
+    ///   - opening: what the answer says before the value; nil: ``opening(_:_:)``.
+    init(_ kind: String, _ text: String, _ value: String, others: [String] = [], opening: String? = nil) {
+        let sentence = (opening ?? Self.opening(kind, value)) + value
+        (self.kind, self.text) = (kind, text)
+        answer = sentence.capitalised + "."
+        accepted = [value.lowercased()] + (sentence == value ? [] : [sentence.lowercased()]) + others
     }
 
-    /// Accepted answers, plainest first.
-    var accepted: [String] { [String(answer.dropLast()).lowercased()] + others }
+    /// Answers are sentences, so that what is named stands within one: there a word has the tokens that it has in texts, and that
+    /// encoders learn for what is seen and heard. At the beginning of a sentence it would have others, for the capital.
+    private static func opening(_ kind: String, _ value: String) -> String {
+        if ["yes", "no", notInPicture, notInRecording, notInVideo].contains(value) { return "" }
+        switch kind {
+        case "describe", "command", "topics", "video", "digits": return ""
+        case "text": return "it says "
+        case "count", "digit_count", "topic_count": return value == "one" ? "there is " : "there are "
+        default: return "it is "
+        }
+    }
 
     static let notInPicture = "that is not in the picture"
     static let notInRecording = "that is not in the recording"

@@ -66,12 +66,10 @@ struct Fact: Sendable, Equatable {
                 FactWordings.departure, "\(vehicle) to \(city)", others: ["at \(hour)"])
         case 7:
             let thing = random.pick(Lexicon.things), price = random.int(2...40)
-            var result = fact(
+            return fact(
                 "price of the \(thing)", NumberWords.text(price),
                 ["the price of the \(thing) is \(NumberWords.text(price))", "the \(thing) costs \(NumberWords.text(price))"],
-                Wordings.price, thing)
-            result.question.others = Question.number("needle", "", price).others
-            return result
+                Wordings.price, thing, others: NumberWords.otherForms(price))
         case 8:
             let thing = random.pick(["car", "house", "coat", "hat", "bicycle", "boat", "shirt", "bag"]), colour = random.pick(Colour.allCases)
             return fact(

@@ -23,6 +23,8 @@ enum Place {
         "at the top left", "at the top", "at the top right", "on the left", "in the middle", "on the right",
         "at the bottom left", "at the bottom", "at the bottom right",
     ]
+    /// What a region there is labelled with: "top" and "left".
+    static func labels(_ place: Int) -> [String] { names[place].split(separator: " ").map(String.init) }
 }
 
 struct ShapeScene: Scene {
@@ -59,7 +61,7 @@ struct ShapeScene: Scene {
             let x = (Double(shape.column) + 0.5) * cell + random.real(-slack...slack)
             let y = (Double(shape.row) + 0.5) * cell + random.real(-slack...slack)
             shape.kind.draw(canvas, x, y, radius: radius, shape.colour.shade(&random))
-            canvas.label(around: x, y, radius: radius, shape.labels + [shape.isBig ? "big" : "small"])
+            canvas.label(around: x, y, radius: radius, shape.labels + [shape.isBig ? "big" : "small"] + Place.labels(shape.place))
         }
     }
 
@@ -107,8 +109,8 @@ struct ShapeScene: Scene {
         guard !single.isEmpty else { return nil }
         let shape = random.pick(single)
         return Question(
-            "kind", Wordings.kind.text(split, &random, shape.colour.rawValue), shape.kind.rawValue,
-            others: ["the \(shape.kind)", "a \(shape.kind)", shape.name, shape.name.withArticle])
+            "kind", Wordings.kind.text(split, &random, shape.colour.rawValue), shape.kind.rawValue.withArticle,
+            others: [shape.kind.rawValue, "the \(shape.kind)", shape.name, shape.name.withArticle])
     }
 
     private func count(_ split: Split, _ random: inout SeededRandom) -> Question? {
@@ -195,17 +197,14 @@ struct ShapeScene: Scene {
     private func description(_ split: Split, _ random: inout SeededRandom) -> Question? {
         guard shapes.count <= 3 else { return nil }
         var question = describe(split, &random)
-        question.others = [listed(shapes.map { $0.fullName.withArticle })]
+        question.accepted.append(listed(shapes.map { $0.fullName.withArticle }))
         return question
     }
 }
 
 extension Question {
     /// A question whose answer is a number, written as a word.
-    static func number(_ kind: String, _ text: String, _ number: Int) -> Question {
-        let word = NumberWords.text(number)
-        var others = ["\(number)"]
-        if word.contains("-") { others.append(word.replacing("-", with: " ")) }
-        return Question(kind, text, word, others: others)
+    static func number(_ kind: String, _ text: String, _ number: Int, opening: String? = nil) -> Question {
+        Question(kind, text, NumberWords.text(number), others: NumberWords.otherForms(number), opening: opening)
     }
 }

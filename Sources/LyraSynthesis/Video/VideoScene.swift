@@ -106,20 +106,20 @@ struct VideoScene: Sendable {
             return Question("absent", VideoWordings.happens.text(split, &random, absent.rawValue), Question.notInVideo)
         }
         if random.chance(0.12) {
-            return .number("video", VideoWordings.howMany.text(split, &random), still.count + 1)
+            return .number("video", VideoWordings.howMany.text(split, &random), still.count + 1, opening: "there are ")
         }
         switch event {
         case .moves(let direction):
             switch random.below(4) {
             case 0, 1:
                 return Question("video", VideoWordings.direction.text(split, &random, name), direction.rawValue,
-                                others: ["to the \(direction)"])
+                                others: ["to the \(direction)"], opening: "it moves ")
             case 2:
                 let other = random.chance(0.5) ? direction : random.pick(Direction.allCases)
                 return Question("video", VideoWordings.movesTo.text(split, &random, name, other.rawValue), other == direction ? "yes" : "no")
             default:
                 return Question("video", VideoWordings.mover.text(split, &random), "the \(name)",
-                                others: [name, "the \(shape.name)", shape.name, shape.name.withArticle])
+                                others: [name, "the \(shape.name)", shape.name, shape.name.withArticle], opening: "it is ")
             }
         default:
             if random.chance(0.5) {

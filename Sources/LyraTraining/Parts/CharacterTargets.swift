@@ -22,6 +22,11 @@ public enum CharacterTargets {
     /// Classes of a text.
     public static func encode(_ text: String) -> [Int32] { normalized(text).compactMap { classes[$0] } }
 
+    /// What classes spell.
+    public static func text(_ classes: some Sequence<Int32>) -> String {
+        String(classes.compactMap { characters.indices.contains(Int($0)) ? characters[Int($0)] : nil })
+    }
+
     /// CTC's reading of the best class of each frame: repeats merged, blanks dropped.
     public static func decode(_ frames: some Sequence<Int32>) -> String {
         var text = "", last: Int32?

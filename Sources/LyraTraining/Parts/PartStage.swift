@@ -6,6 +6,8 @@ import LyraModel
 public enum PartStage: String, Sendable, Codable, CaseIterable {
     /// The speech encoder, on recordings with transcripts.
     case speechEncoder = "speech_encoder"
+    /// The speech encoder with the projector, in the language model's words, on recordings that say when which word is said.
+    case speechWords = "speech_words"
     /// The vision tower, on pictures with labelled regions.
     case visionTower = "vision_tower"
     /// The vocoder with its duration predictor, on recordings of one voice and their units.

@@ -42,6 +42,7 @@ public enum PartTrainer {
         }
         return switch stage {
         case .speechEncoder: try await run(SpeechEncoderTraining.init)
+        case .speechWords: try await run(SpeechWordsTraining.init)
         case .visionTower: try await run(VisionTowerTraining.init)
         case .vocoder: try await run(VocoderTraining.init)
         }
@@ -50,16 +51,17 @@ public enum PartTrainer {
     /// The settings of a stage with every key, as a file to start from.
     public static func template(_ stage: PartStage, _ preset: Preset) throws -> Data {
         let name = preset.configurations.name
-        func filled<C: PartConfiguration>(_: C.Type, _ data: String, unitsFile: String? = nil) throws -> Data {
-            var configuration = C()
+        func filled<C: PartConfiguration>(_ configuration: C, _ data: String, unitsFile: String? = nil) throws -> Data {
+            var configuration = configuration
             (configuration.settings.model, configuration.settings.output) = ("work_dirs/\(name)", "runs/\(stage.rawValue)")
             configuration.settings.data = [DataSource("data/\(data)", unitsFile: unitsFile)]
             return try PartSettings.json(configuration)
         }
         return switch stage {
-        case .speechEncoder: try filled(SpeechEncoderConfiguration.self, "speech.jsonl")
-        case .visionTower: try filled(VisionTowerConfiguration.self, "pictures.jsonl")
-        case .vocoder: try filled(VocoderTrainingConfiguration.self, "voice.jsonl", unitsFile: "data/units.txt")
+        case .speechEncoder: try filled(SpeechEncoderConfiguration(), "speech.jsonl")
+        case .speechWords: try filled(SpeechEncoderConfiguration(.speechWords), "speech.words.jsonl")
+        case .visionTower: try filled(VisionTowerConfiguration(), "pictures.jsonl")
+        case .vocoder: try filled(VocoderTrainingConfiguration(), "voice.jsonl", unitsFile: "data/units.txt")
         }
     }
 }

@@ -13,6 +13,8 @@ public struct Recordings: Sendable {
         /// Path of the sound.
         public var path: String
         public var transcript: String?
+        /// When its words are said, where that is known.
+        public var words: [TimedWord]?
         public var voice: String?
     }
 
@@ -45,9 +47,10 @@ public struct Recordings: Sendable {
         var id: String?
         var speech: String?
         var transcript: String?
+        var words: [TimedWord]?
         var voice: String?
         enum CodingKeys: String, CodingKey {
-            case id, speech, voice
+            case id, speech, words, voice
             case transcript = "speech_asr"
         }
     }
@@ -66,7 +69,7 @@ public struct Recordings: Sendable {
         let stem = ((speech as NSString).lastPathComponent as NSString).deletingPathExtension
         return Item(
             id: stored.id ?? stem, path: MediaFolders.join(part.folders.speech, speech), transcript: stored.transcript,
-            voice: stored.voice)
+            words: stored.words, voice: stored.voice)
     }
 
     /// Its sound: 16 kHz, mono.

@@ -3,8 +3,10 @@ import Foundation
 import LyraMedia
 import LyraModel
 
-/// A run that trains the speech encoder to spell what it hears.
+/// A run that trains the speech encoder to spell what it hears, or to say it in a language model's words.
 public struct SpeechEncoderConfiguration: PartConfiguration, Equatable {
+    /// ``PartStage/speechEncoder`` or ``PartStage/speechWords``.
+    public var stage = PartStage.speechEncoder
     public var settings = PartSettings(batchSize: 16, steps: 20_000, learningRate: 1e-3)
     /// Share of steps whose windows hold as many utterances as fit, as windows cut out of long recordings do.
     public var packedShare = 0.5
@@ -20,6 +22,7 @@ public struct SpeechEncoderConfiguration: PartConfiguration, Equatable {
     public var validationLimit = 200
 
     public init() {}
+    public init(_ stage: PartStage) { self.stage = stage }
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
         case stage, packedShare, fullShare, shortSteps, augmentation, masks, validationLimit
@@ -28,6 +31,7 @@ public struct SpeechEncoderConfiguration: PartConfiguration, Equatable {
     public init(from decoder: any Swift.Decoder) throws {
         try settings.read(decoder)
         let values = try decoder.container(keyedBy: CodingKeys.self)
+        try values.read(.stage, &stage)
         try values.read(.packedShare, &packedShare)
         try values.read(.fullShare, &fullShare)
         try values.read(.shortSteps, &shortSteps)
@@ -41,7 +45,7 @@ public struct SpeechEncoderConfiguration: PartConfiguration, Equatable {
     public func encode(to encoder: any Swift.Encoder) throws {
         try settings.write(encoder)
         var values = encoder.container(keyedBy: CodingKeys.self)
-        try values.encode(PartStage.speechEncoder, forKey: .stage)
+        try values.encode(stage, forKey: .stage)
         try values.encode(packedShare, forKey: .packedShare)
         try values.encode(fullShare, forKey: .fullShare)
         try values.encode(shortSteps, forKey: .shortSteps)

@@ -61,8 +61,8 @@ final class SpeechEncoderTraining: PartTraining {
     private let whisper: WhisperConfiguration
     private let folder: String
     private let frozen: [String: MLXArray]
-    private var logMels: [Int: LogMel] = [:]
-    private let validation: [(samples: [Float], text: String)]
+    private let logMels: LogMels
+    private let validation: [SpeechWindow]
 
     init(_ configuration: SpeechEncoderConfiguration) throws {
         self.configuration = configuration
@@ -73,6 +73,7 @@ final class SpeechEncoderTraining: PartTraining {
         }
         self.folder = folder
         whisper = try WhisperConfiguration.load(folder + "/config.json")
+        logMels = LogMels(bins: whisper.melBins)
         let whisper = whisper
         var weights = try TowerFolder.weights(folder, prefix: WhisperEncoder.prefix(in:)) { _ = WhisperEncoder($0, whisper, prefix: "") }
         // The table of positions is a formula.
@@ -85,25 +86,16 @@ final class SpeechEncoderTraining: PartTraining {
         eval(Array(weights.values) + Array(frozen.values))
         (parameters, self.frozen) = (weights, frozen)
 
-        let recordings = try Recordings(settings.data), samples = whisper.positions * 2 * LogMel.hopSamples
-        let maker = try SpeechWindowMaker(recordings, configuration, melBins: whisper.melBins, windowSamples: samples)
-        loader = { try maker.batch($0) }
-        fingerprint = "\(recordings.fingerprint), width \(whisper.width), layers \(whisper.layers), positions \(whisper.positions)"
-        validation = try Self.heldOut(settings.validation, limit: configuration.validationLimit, longest: samples)
+        func maker(_ sources: [DataSource]) throws -> SpeechWindowMaker {
+            try SpeechWindowMaker(
+                Recordings(sources), configuration, melBins: whisper.melBins, windowSamples: whisper.positions * 2 * LogMel.hopSamples)
+        }
+        let training = try maker(settings.data)
+        loader = { try training.batch($0) }
+        fingerprint = "\(training.recordings.fingerprint), width \(whisper.width), layers \(whisper.layers), positions \(whisper.positions)"
+        validation = settings.validation.isEmpty ? [] : try maker(settings.validation).unchanged(limit: configuration.validationLimit)
         // Every network is built once here, so that a checkpoint that does not fit is named before the run begins.
         _ = try network(weights, isTraced: true)
-    }
-
-    /// Recordings to measure on, spread over the files.
-    private static func heldOut(_ sources: [DataSource], limit: Int, longest: Int) throws -> [(samples: [Float], text: String)] {
-        guard !sources.isEmpty else { return [] }
-        let recordings = try Recordings(sources), count = min(limit, recordings.count)
-        return try (0..<count).compactMap { number in
-            let item = try recordings.item(number * recordings.count / count)
-            guard let text = item.transcript else { return nil }
-            let samples = try Recordings.samples(item)
-            return samples.count <= longest ? (samples, text) : nil
-        }
     }
 
     /// Encoder frames (20 ms) that hold some of so many samples.
@@ -114,25 +106,8 @@ final class SpeechEncoderTraining: PartTraining {
             weights.merging(frozen) { own, _ in own }, whisper, computeType: configuration.settings.precision.dtype, isTraced: isTraced)
     }
 
-    private func logMel(frames: Int) -> LogMel {
-        if let found = logMels[frames] { return found }
-        let new = LogMel(bins: whisper.melBins, frames: frames)
-        logMels[frames] = new
-        return new
-    }
-
-    /// [windows, bins, frames]
-    private func spectra(_ batch: SpeechBatch) -> MLXArray {
-        let logMel = logMel(frames: batch.melFrames)
-        let mel = logMel(windows: batch.windows.map { $0.samples.prefix(logMel.windowSamples) })
-        guard batch.windows.contains(where: { $0.mask != nil }) else { return mel }
-        let count = whisper.melBins * batch.melFrames
-        let masks = batch.windows.flatMap { $0.mask ?? [Float](repeating: 1, count: count) }
-        return mel * MLXArray(masks, [batch.windows.count, whisper.melBins, batch.melFrames])
-    }
-
     func losses(_ batch: SpeechBatch, _ weights: [String: MLXArray]) throws -> [MLXArray] {
-        let logits = try network(weights, isTraced: true)(spectra(batch))
+        let logits = try network(weights, isTraced: true)(logMels(batch))
         let (windows, frames, classes) = (logits.dim(0), logits.dim(1), logits.dim(2))
         let width = batch.windows.reduce(1) { max($0, $1.targets.count) }
         let padded = batch.windows.flatMap { $0.targets + [Int32](repeating: 0, count: width - $0.targets.count) }
@@ -145,7 +120,7 @@ final class SpeechEncoderTraining: PartTraining {
 
     func validate(_ weights: [String: MLXArray]) throws -> [String: Double] {
         guard !validation.isEmpty else { return [:] }
-        let network = try network(weights, isTraced: false), logMel = logMel(frames: whisper.positions * 2)
+        let network = try network(weights, isTraced: false), logMel = logMels[whisper.positions * 2]
         var errors = ErrorRate()
         for start in stride(from: 0, to: validation.count, by: 8) {
             try Task.checkCancellation()
@@ -154,7 +129,7 @@ final class SpeechEncoderTraining: PartTraining {
             let classes = argMax(logits, axis: -1).asType(.int32).asArray(Int32.self)
             for (row, item) in part.enumerated() {
                 let first = row * logits.dim(1), count = min(logits.dim(1), Self.encoderFrames(item.samples.count))
-                errors.add(heard: CharacterTargets.decode(classes[first..<(first + count)]), said: item.text)
+                errors.add(heard: CharacterTargets.decode(classes[first..<(first + count)]), said: CharacterTargets.text(item.targets))
             }
         }
         return ["wer": errors.wer, "cer": errors.cer]

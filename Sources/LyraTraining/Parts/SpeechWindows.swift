@@ -2,6 +2,7 @@
 import Foundation
 import LyraMedia
 import LyraModel
+import MLX
 
 /// A window of sound, and what it says.
 struct SpeechWindow: Sendable {
@@ -9,6 +10,8 @@ struct SpeechWindow: Sendable {
     var samples: [Float]
     /// CTC's classes of all that is said.
     var targets: [Int32]
+    /// The tokens of all that is said and their times in samples, where the maker has ``SpeechWindowMaker/spelling``.
+    var tokens: [TimedToken]
     /// Which parts of its log-mel spectrum stay; nil for all.
     var mask: [Float]?
 }
@@ -20,6 +23,30 @@ struct SpeechBatch: Sendable {
     var melFrames: Int
 }
 
+/// Spectra of batches, with a front end for every length there is.
+final class LogMels {
+    private let bins: Int
+    private var known: [Int: LogMel] = [:]
+
+    init(bins: Int) { self.bins = bins }
+
+    subscript(frames: Int) -> LogMel {
+        if let found = known[frames] { return found }
+        let new = LogMel(bins: bins, frames: frames)
+        known[frames] = new
+        return new
+    }
+
+    /// [windows, bins, frames]
+    func callAsFunction(_ batch: SpeechBatch) -> MLXArray {
+        let logMel = self[batch.melFrames]
+        let mel = logMel(windows: batch.windows.map { $0.samples.prefix(logMel.windowSamples) })
+        guard batch.windows.contains(where: { $0.mask != nil }) else { return mel }
+        let masks = batch.windows.flatMap { $0.mask ?? [Float](repeating: 1, count: bins * batch.melFrames) }
+        return mel * MLXArray(masks, [batch.windows.count, bins, batch.melFrames])
+    }
+}
+
 /// Makes batches from a step's number alone.
 struct SpeechWindowMaker: Sendable {
     let recordings: Recordings
@@ -27,6 +54,8 @@ struct SpeechWindowMaker: Sendable {
     let melBins: Int
     /// Samples of the encoder's window.
     let windowSamples: Int
+    /// How transcripts are written in tokens, where it matters when these are said.
+    let spelling: TokenTiming?
     private let cache = SoundCache(limit: 1 << 30)
     /// Letters of each transcript: about how long the recording takes to say, known without decoding it.
     private let letters: [Int]
@@ -36,8 +65,9 @@ struct SpeechWindowMaker: Sendable {
     /// Utterances of so many steps are drawn together and put in order of length, so that those of a step are about as long.
     private static let stepsDrawnTogether = 16
 
-    init(_ recordings: Recordings, _ configuration: SpeechEncoderConfiguration, melBins: Int, windowSamples: Int) throws {
+    init(_ recordings: Recordings, _ configuration: SpeechEncoderConfiguration, melBins: Int, windowSamples: Int, spelling: TokenTiming? = nil) throws {
         (self.recordings, self.configuration, self.melBins, self.windowSamples) = (recordings, configuration, melBins, windowSamples)
+        self.spelling = spelling
         letters = try (0..<recordings.count).map { try recordings.item($0).transcript?.utf8.count ?? 0 }
     }
 
@@ -76,10 +106,22 @@ struct SpeechWindowMaker: Sendable {
         return SpeechBatch(windows: windows, melFrames: frames)
     }
 
+    /// Some of the recordings as they are, spread over all; those longer than a window are left out.
+    func unchanged(limit: Int) throws -> [SpeechWindow] {
+        let count = min(limit, recordings.count)
+        return try (0..<count).compactMap { number in
+            let item = try recordings.item(number * recordings.count / count), samples = try Recordings.samples(item)
+            guard let transcript = item.transcript, samples.count <= windowSamples else { return nil }
+            let rate = Double(LogMel.sampleRate)
+            let tokens = try spelling?.tokens(of: item).map { TimedToken(id: $0.id, start: $0.start * rate, end: $0.end * rate) }
+            return SpeechWindow(samples: samples, targets: CharacterTargets.encode(transcript), tokens: tokens ?? [])
+        }
+    }
+
     /// - Parameter utterance: the only one, unless it is longer than a window; nil for as many as fit, with pauses.
     private func window(_ utterance: Int?, _ random: inout SplitMix64) throws -> SpeechWindow {
         func silence(_ range: ClosedRange<Double>) -> Int { Int(Double.random(in: range, using: &random) * Double(LogMel.sampleRate)) }
-        var samples: [Float] = [], text = "", refused = 0
+        var samples: [Float] = [], text = "", tokens: [TimedToken] = [], refused = 0
         var speed = SpeechAugmentation.none, rest = configuration.augmentation
         speed.speed = rest.speed
         rest.speed.probability = 0
@@ -87,7 +129,7 @@ struct SpeechWindowMaker: Sendable {
             let number = if refused == 0, let utterance { utterance } else { Int.random(in: 0..<recordings.count, using: &random) }
             let item = try recordings.item(number)
             guard let transcript = item.transcript else { throw NoTranscript(path: item.path) }
-            let sound = speed.apply(try cache.samples(item), seed: random.next())
+            let original = try cache.samples(item), sound = speed.apply(original, seed: random.next())
             let pause = silence(samples.isEmpty ? 0...0.3 : 0.1...0.7)
             guard samples.count + pause + sound.count <= windowSamples else {
                 if !samples.isEmpty { break }
@@ -96,12 +138,17 @@ struct SpeechWindowMaker: Sendable {
                 guard refused < 1_000 else { throw TrainingError.noUsableSamples("recordings of at most one window: the data") }
                 continue
             }
+            if let spelling {
+                // At another speed everything is said so much earlier or later.
+                let first = Double(samples.count + pause), scale = Double(sound.count) / Double(max(1, original.count)) * Double(LogMel.sampleRate)
+                tokens += try spelling.tokens(of: item).map { TimedToken(id: $0.id, start: first + $0.start * scale, end: first + $0.end * scale) }
+            }
             samples += [Float](repeating: 0, count: pause) + sound
             text += " " + transcript
             if utterance != nil { break }
         }
         samples += [Float](repeating: 0, count: min(silence(0...0.4), windowSamples - samples.count))
-        return SpeechWindow(samples: rest.apply(samples, seed: random.next()), targets: CharacterTargets.encode(text))
+        return SpeechWindow(samples: rest.apply(samples, seed: random.next()), targets: CharacterTargets.encode(text), tokens: tokens)
     }
 
     private struct NoTranscript: Error, LocalizedError {

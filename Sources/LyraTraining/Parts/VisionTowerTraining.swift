@@ -123,7 +123,7 @@ final class VisionTowerTraining: PartTraining {
     }
 
     /// Binary cross-entropy, summed over the labels, averaged over the tokens; in words ``LabelWords/entropy(_:_:)`` and
-    /// ``LabelWords/penalty(_:)``.
+    /// ``WordEmbeddings/penalty(_:)``.
     func losses(_ batch: [LabelledPicture], _ weights: [String: MLXArray]) throws -> [MLXArray] {
         let (tokens, head) = try tokens(batch, weights, vision, isTraced: true), targets = targets(batch)
         if let head {
@@ -132,7 +132,7 @@ final class VisionTowerTraining: PartTraining {
             return [(maximum(logits, Float(0)) + log1p(exp(-abs(logits))) - logits * targets).sum() / Float(targets.dim(0))]
         }
         guard let words else { return [] }
-        let entropy = words.entropy(tokens, targets), penalty = words.penalty(tokens)
+        let entropy = words.entropy(tokens, targets), penalty = words.vocabulary.penalty(tokens)
         return [entropy + penalty, entropy, penalty]
     }
 

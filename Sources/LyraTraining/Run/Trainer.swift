@@ -87,10 +87,7 @@ public final class Trainer {
         plan = BatchPlan(data, lengths, settings)
         let all = plan.steps(epochs: configuration.epochs)
         totalSteps = min(configuration.maximumSteps ?? all, all)
-        if configuration.regulariser.alignment == .ctc, encoder.tokenizer.pad == nil {
-            throw ConfigurationError.invalid(key: "lcmr", value: "ctc", expected: "a tokenizer with a padding token, as the blank")
-        }
-        step = try TrainingStep(configuration, weights, steps: totalSteps, blank: encoder.tokenizer.pad ?? 0, group)
+        step = try TrainingStep(configuration, weights, steps: totalSteps, group)
         state.fingerprint = fingerprint()
         if resume, let found = try checkpoints.load(into: &weights.trainable, &step.optimizer) {
             guard found.fingerprint == state.fingerprint else {

@@ -32,22 +32,13 @@ public struct RegulariserSettings: Sendable, Codable, Equatable {
         case softDTW = "soft_dtw"
         /// The last S speech tokens against the S text tokens.
         case truncated
-        /// Speech tokens spell the transcript among the whole vocabulary (CTC); the tokenizer's padding token is the blank.
-        case ctc
     }
 
     public init(weight: Float) { self.weight = weight }
 
-    /// - Parameter blank: the id that stands for nothing, in CTC.
-    func regulariser(blank: Int32) -> Regulariser {
-        func paper(_ alignment: CrossModality.Alignment) -> Regulariser {
-            .crossModality(CrossModality(alignment: alignment, temperature: temperature, trainsText: trainsText))
-        }
-        return switch alignment {
-        case .softDTW: paper(.softDTW(gamma: gamma))
-        case .truncated: paper(.truncated)
-        case .ctc: .spelling(VocabularySpelling(blank: blank, temperature: temperature, trainsText: trainsText))
-        }
+    var crossModality: CrossModality {
+        let alignment: CrossModality.Alignment = alignment == .softDTW ? .softDTW(gamma: gamma) : .truncated
+        return CrossModality(alignment: alignment, temperature: temperature, trainsText: trainsText)
     }
 
     public init(from decoder: any Swift.Decoder) throws {

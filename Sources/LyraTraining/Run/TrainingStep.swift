@@ -23,16 +23,14 @@ struct TrainingStep {
         var tokens = 0
     }
 
-    /// - Parameter blank: the id of the padding token.
     init(
-        _ configuration: TrainingConfiguration, _ weights: TrainingWeights, steps: Int, blank: Int32 = 0,
-        _ group: ProcessGroup = ProcessGroup()
+        _ configuration: TrainingConfiguration, _ weights: TrainingWeights, steps: Int, _ group: ProcessGroup = ProcessGroup()
     ) throws {
         (self.configuration, self.weights, self.steps, self.group) = (configuration, weights, steps, group)
         builder = MicroBatchBuilder(weights)
         pass = TrainingPass(
             weights: weights, lossWeights: configuration.lossWeights, regulariserWeight: configuration.regulariser.weight,
-            regulariser: configuration.regulariser.regulariser(blank: blank),
+            regulariser: configuration.regulariser.crossModality,
             generatorLoss: SpeechGeneratorLoss(compatible: configuration.compatible), extractor: configuration.extractor,
             checkpointsLayers: configuration.gradientCheckpointing,
             towers: try FrozenTowers(cache: configuration.cache, weights.location, configuration.precision))

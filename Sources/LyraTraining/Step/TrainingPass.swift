@@ -59,35 +59,18 @@ public struct StepLosses: Sendable, Equatable, Codable {
     }
 }
 
-/// What draws speech tokens to the text's embeddings.
-enum Regulariser {
-    case crossModality(CrossModality)
-    case spelling(VocabularySpelling)
-
-    /// The sum over recordings: `[L, hidden]` of each, and ids of its transcript.
-    func callAsFunction(speech: [MLXArray], transcripts: [[Int32]], _ decoder: Decoder) -> MLXArray {
-        switch self {
-        case .crossModality(let loss):
-            zip(speech, transcripts).reduce(MLXArray(Float(0))) { $0 + loss(speech: $1.0, text: decoder.embed($1.1)) }
-        case .spelling(let loss): loss(speech: speech, transcripts: transcripts, table: decoder.embedding.table)
-        }
-    }
-}
-
 /// What a pass computes besides the weights it is given.
 struct TrainingPass {
     let weights: TrainingWeights
     var lossWeights: LossWeights
     /// λ of the cross-modality regulariser (paper: 0.5); 0 leaves it out.
     var regulariserWeight: Float = 0
-    var regulariser = Regulariser.crossModality(CrossModality())
+    var regulariser = CrossModality()
     var generatorLoss = SpeechGeneratorLoss()
     var extractor: ExtractorOptions?
     /// Recomputes decoder layers in the backward pass instead of keeping what they computed.
     var checkpointsLayers = false
     let towers: FrozenTowers
-    /// Otherwise only the regulariser is computed, of speech tokens and the embedding table.
-    private var runsDecoder: Bool { lossWeights.answer != 0 || lossWeights.speech != 0 }
 
     /// Losses and gradients (by full name, float32) of one micro-batch.
     func gradients(
@@ -132,7 +115,7 @@ struct TrainingPass {
         let speech = batch.windows.isEmpty ? nil : networks.projector(try frames(batch.windows, networks))
         let zero = MLXArray(Float(0))
         var answer = zero, align = zero, units = zero
-        if runsDecoder, !batch.targets.isEmpty {
+        if !batch.targets.isEmpty {
             var pieces = [decoder.embed(batch.text)]
             if !batch.pictures.isEmpty { pieces.append(try vision(batch.pictures, networks)) }
             if let speech { pieces.append(speech.flattened(start: 0, end: 1)) }
@@ -163,11 +146,11 @@ struct TrainingPass {
             }
         }
         if regulariserWeight != 0, let speech {
-            let said = batch.speeches.filter { $0.transcript != nil }
-            align =
-                regulariser(
-                    speech: said.map { speech[$0.windows].flattened(start: 0, end: 1) }, transcripts: said.compactMap(\.transcript), decoder)
-                / Float(max(1, totals.transcripts))
+            for recording in batch.speeches {
+                guard let transcript = recording.transcript else { continue }
+                align = align + regulariser(speech: speech[recording.windows].flattened(start: 0, end: 1), text: decoder.embed(transcript))
+            }
+            align = align / Float(max(1, totals.transcripts))
         }
         let total = answer * lossWeights.answer + align * regulariserWeight + units * lossWeights.speech
         return [total, answer, align, units]
@@ -198,10 +181,7 @@ struct TrainingPass {
     private func frames(_ windows: [ArraySlice<Float>], _ networks: TrainingNetworks) throws -> MLXArray {
         guard let whisper = networks.whisper, let logMel = weights.logMel else { throw TrainingError.missingPart("the checkpoint has no speech encoder") }
         guard weights.trains(.whisper) else { return try towers.frames(windows, whisper, logMel) }
-        // Without the decoder nothing asks for whole windows, and what is silent behind the longest need not be encoded.
-        guard !runsDecoder, let longest = windows.map(\.count).max() else { return whisper(logMel(windows: windows)) }
-        let token = 2 * weights.configuration.speechStack, frames = (longest / LogMel.hopSamples / token + 1) * token
-        return whisper(LogMel(bins: whisper.configuration.melBins, frames: min(frames, logMel.frames))(windows: windows))
+        return whisper(logMel(windows: windows))
     }
 }
 

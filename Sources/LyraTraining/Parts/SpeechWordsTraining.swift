@@ -1,0 +1,146 @@
+// Training of the speech encoder and the projector to say what they hear in the language model's own words, which does not run.
+import Foundation
+import LyraModel
+import LyraText
+import MLX
+
+/// Speech encoder and projector whose tokens become the embeddings of the words that are said in their place. Recordings that say when
+/// that is make a classification of it, which is learnt in a fraction of the steps that an unknown alignment takes.
+final class SpeechWordsTraining: PartTraining {
+    let configuration: SpeechEncoderConfiguration
+    let parameters: [String: MLXArray]
+    let fingerprint: String
+    let loader: @Sendable (Int) throws -> SpeechBatch
+    let lossNames = ["total", "naming", "length"]
+    private let location: ModelLocation
+    private let lyra: LyraConfiguration
+    private let whisper: WhisperConfiguration
+    private let frozen: [String: MLXArray]
+    /// Names of the projector's tensors.
+    private let projector: Set<String>
+    private let words: WordEmbeddings
+    private let tokenizer: Tokenizer
+    private let logMels: LogMels
+    private let validation: [SpeechWindow]
+    /// Samples of a speech token.
+    private let tokenSamples: Int
+
+    init(_ configuration: SpeechEncoderConfiguration) throws {
+        self.configuration = configuration
+        let settings = configuration.settings
+        let (location, lyra) = try ModelLocation.resolve(settings.model)
+        guard let folder = location.speech else {
+            throw location.missing["speech tower"] ?? TrainingError.missingPart("the checkpoint names no speech encoder: \(location.model)")
+        }
+        (self.location, self.lyra) = (location, lyra)
+        let whisper = try WhisperConfiguration.load(folder + "/config.json")
+        self.whisper = whisper
+        logMels = LogMels(bins: whisper.melBins)
+        words = try WordEmbeddings(location, lyra)
+        tokenizer = try Tokenizer(directory: URL(fileURLWithPath: location.model))
+        tokenSamples = lyra.speechStack * 2 * LogMel.hopSamples
+        var weights = try TowerFolder.weights(folder, prefix: WhisperEncoder.prefix(in:)) { _ = WhisperEncoder($0, whisper, prefix: "") }
+        // The table of positions is a formula.
+        frozen = weights.filter { $0.key.hasSuffix("embed_positions.weight") }
+        for name in frozen.keys { weights[name] = nil }
+        let model = try WeightFiles.open(location.model), recorder = Parameters(nil)
+        _ = SpeechProjector(recorder, lyra)
+        projector = Set(recorder.requests.map(\.name))
+        for name in projector { weights[name] = try model.array(name).asType(.float32) + Float(0) }
+        eval(Array(weights.values) + Array(frozen.values))
+        parameters = weights
+
+        let samples = whisper.positions * 2 * LogMel.hopSamples, spelling = TokenTiming(tokenizer: tokenizer)
+        func maker(_ sources: [DataSource], _ configuration: SpeechEncoderConfiguration) throws -> SpeechWindowMaker {
+            try SpeechWindowMaker(
+                Recordings(sources), configuration, melBins: whisper.melBins, windowSamples: samples, spelling: spelling)
+        }
+        let training = try maker(settings.data, configuration)
+        loader = { try training.batch($0) }
+        fingerprint = "\(training.recordings.fingerprint), width \(whisper.width), layers \(whisper.layers), positions \(whisper.positions), in words"
+        validation = settings.validation.isEmpty ? [] : try maker(settings.validation, configuration).unchanged(limit: configuration.validationLimit)
+        // The network is built once here, so that a checkpoint that does not fit is named before the run begins.
+        _ = try network(weights, isTraced: true)
+    }
+
+    private func network(_ weights: [String: MLXArray], isTraced: Bool) throws -> (MLXArray) -> MLXArray {
+        let parameters = Parameters(
+            DictionarySource(weights.merging(frozen) { own, _ in own }, origin: "the speech encoder and its projector"),
+            computeType: configuration.settings.precision.dtype, isTraced: isTraced)
+        let encoder = WhisperEncoder(parameters, whisper, prefix: ""), projector = SpeechProjector(parameters, lyra)
+        try parameters.finish()
+        return { projector(encoder($0)) }
+    }
+
+    /// Which words each speech token is to be: shares of a row's words, [windows * tokens, vocabulary]; rows of silence are 0.
+    private func wanted(_ windows: [SpeechWindow], tokens: Int) -> MLXArray {
+        let rows = windows.flatMap { Self.labels($0, tokens: tokens, tokenSamples: tokenSamples) }
+        var shares = [Float](repeating: 0, count: rows.count * words.count)
+        for (row, ids) in rows.enumerated() {
+            for id in ids { shares[row * words.count + Int(id)] = 1 / Float(ids.count) }
+        }
+        return MLXArray(shares, [rows.count, words.count])
+    }
+
+    /// The words of each speech token: those said during a good part of it, or of which a good part is said in it.
+    static func labels(_ window: SpeechWindow, tokens: Int, tokenSamples: Int) -> [Set<Int32>] {
+        var labels = [Set<Int32>](repeating: [], count: tokens)
+        for token in window.tokens {
+            let (start, end) = (token.start / Double(tokenSamples), token.end / Double(tokenSamples))
+            for place in LabelledPictures.tokens(start, end, tokens) { labels[place].insert(token.id) }
+        }
+        return labels
+    }
+
+    func losses(_ batch: SpeechBatch, _ weights: [String: MLXArray]) throws -> [MLXArray] {
+        let tokens = try network(weights, isTraced: true)(logMels(batch)), wanted = wanted(batch.windows, tokens: tokens.dim(1))
+        let flat = tokens.reshaped([wanted.dim(0), words.table.dim(1)])
+        let entropy = words.entropy(flat, wanted), penalty = words.penalty(flat)
+        return [entropy + penalty, entropy, penalty]
+    }
+
+    /// `right`: the share of tokens nearest to a word that is said in their place, of those in whose place one is; `wer`: errors by words of
+    /// what the nearest words spell, one after the other, over whole windows as in use.
+    func validate(_ weights: [String: MLXArray]) throws -> [String: Double] {
+        guard !validation.isEmpty else { return [:] }
+        let network = try network(weights, isTraced: false), logMel = logMels[whisper.positions * 2]
+        var right = 0, spoken = 0, errors = ErrorRate()
+        for start in stride(from: 0, to: validation.count, by: 8) {
+            try Task.checkCancellation()
+            let part = Array(validation[start..<min(validation.count, start + 8)])
+            let tokens = network(logMel(windows: part.map(\.samples))), count = tokens.dim(1)
+            let flat = tokens.reshaped([part.count * count, words.table.dim(1)])
+            let nearest = argMax(words.logits(flat), axis: -1).asType(.int32).asArray(Int32.self)
+            // A token of silence is short.
+            let lengths = ((flat * flat).sum(axis: 1) / words.square).asArray(Float.self)
+            for (row, window) in part.enumerated() {
+                let places = row * count..<(row + 1) * count
+                for (place, labels) in zip(places, Self.labels(window, tokens: count, tokenSamples: tokenSamples)) where !labels.isEmpty {
+                    spoken += 1
+                    right += labels.contains(nearest[place]) ? 1 : 0
+                }
+                var heard: [Int32] = [], last: Int32?
+                for place in places {
+                    let word = lengths[place] < 0.25 ? nil : nearest[place]
+                    if let word, word != last { heard.append(word) }
+                    last = word
+                }
+                errors.add(heard: tokenizer.decode(heard), said: CharacterTargets.text(window.targets))
+            }
+        }
+        return ["right": Double(right) / Double(max(1, spoken)), "wer": errors.wer]
+    }
+
+    /// `model/`: the checkpoint with this encoder and projector.
+    func write(_ weights: [String: MLXArray], to output: String, steps: Int) throws -> [String] {
+        let place = output + "/model"
+        // A finished run that was resumed: the same weights once more.
+        if FileManager.default.fileExists(atPath: place) { try FileManager.default.removeItem(atPath: place) }
+        var writer = CheckpointWriter(location, lyra)
+        writer.keepsAdapters = true
+        try writer.write(
+            to: place,
+            replacing: [.whisper: weights.filter { !projector.contains($0.key) }, .model: weights.filter { projector.contains($0.key) }])
+        return [place]
+    }
+}
