@@ -14,11 +14,17 @@ protocol PartTraining: AnyObject {
     var loader: @Sendable (_ step: Int) throws -> Batch { get }
     /// Parts of the loss, by name; the first is minimised, the others are told of.
     var lossNames: [String] { get }
+    /// Changes weights before the first step of a run that begins.
+    func begin(_ weights: inout [String: MLXArray]) throws
     func losses(_ batch: Batch, _ weights: [String: MLXArray]) throws -> [MLXArray]
     /// What is measured on the validation data.
     func validate(_ weights: [String: MLXArray]) throws -> [String: Double]
     /// Writes the result; gives what was written.
     func write(_ weights: [String: MLXArray], to output: String, steps: Int) throws -> [String]
+}
+
+extension PartTraining {
+    func begin(_ weights: inout [String: MLXArray]) throws {}
 }
 
 /// What a step of such a run did: a line of metrics.jsonl.
@@ -66,6 +72,8 @@ struct PartRun<Training: PartTraining> {
                     path: checkpoints.folder, reason: "it belongs to a run with other data, batches or sizes")
             }
             state = found
+        } else {
+            try training.begin(&weights)
         }
         try FileManager.default.createDirectory(atPath: settings.output, withIntermediateDirectories: true)
         try configuration.write(to: URL(fileURLWithPath: settings.output + "/training.json"), options: .atomic)

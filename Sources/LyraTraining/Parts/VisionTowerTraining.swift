@@ -8,7 +8,7 @@ import MLX
 
 final class VisionTowerTraining: PartTraining {
     let configuration: VisionTowerConfiguration
-    private(set) var parameters: [String: MLXArray]
+    let parameters: [String: MLXArray]
     let fingerprint: String
     let loader: @Sendable (Int) throws -> [LabelledPicture]
     let lossNames: [String]
@@ -16,6 +16,7 @@ final class VisionTowerTraining: PartTraining {
     private let processor: ImageProcessorConfiguration
     private let folder: String
     private let labels: [String]
+    private let pictures: LabelledPictures
     private let validation: LabelledPictures?
     /// What tokens are read by where the tower is to speak in a language model's words; nil: by a map that is learnt.
     private let words: LabelWords?
@@ -39,7 +40,7 @@ final class VisionTowerTraining: PartTraining {
         let pictures = try LabelledPictures(settings.data, media)
         guard !pictures.labels.isEmpty else { throw TrainingError.noUsableSamples("pictures with labelled regions: the data") }
         let labels = pictures.labels
-        self.labels = labels
+        (self.pictures, self.labels) = (pictures, labels)
         validation = settings.validation.isEmpty ? nil : try LabelledPictures(settings.validation, media, labels: labels)
 
         var weights = try TowerFolder.weights(folder, prefix: VisionTransformer.prefix(in:)) { _ = VisionTransformer($0, vision) }
@@ -62,15 +63,15 @@ final class VisionTowerTraining: PartTraining {
             }
         }
         fingerprint = "pictures \(pictures.count), labels \(labels.count), width \(vision.width), depth \(vision.depth)" + (words == nil ? "" : ", in the words of a vocabulary")
-        if let words { try begin(with: words, pictures, side: side) }
     }
 
     /// Gives the tower the last layer whose tokens come nearest to the sums of the words, as the rest of it is: by least squares over some
     /// of the pictures. A layer that names labels by a map of its own has outputs many times as large; unlearning that would cost the tower
     /// what it knows.
-    private func begin(with words: LabelWords, _ pictures: LabelledPictures, side: Int) throws {
-        let width = vision.width * vision.mergeSize * vision.mergeSize, last = "merger.mlp.2."
-        var open = vision, weights = parameters
+    func begin(_ weights: inout [String: MLXArray]) throws {
+        guard let words else { return }
+        let width = vision.width * vision.mergeSize * vision.mergeSize, last = "merger.mlp.2.", side = vision.patchSize * vision.mergeSize
+        var open = vision
         open.outputSize = width
         (weights[last + "weight"], weights[last + "bias"]) = (MLXArray.eye(width), zeros([width]))
         var squares = LeastSquares(features: width, targets: vision.outputSize)
@@ -81,7 +82,7 @@ final class VisionTowerTraining: PartTraining {
             let features = try tokens(some, weights, open, isTraced: false).tokens
             squares.add(features.asType(.float32), Kernel.matmul(targets(some), words.embeddings))
         }
-        (parameters[last + "weight"], parameters[last + "bias"]) = squares.solution()
+        (weights[last + "weight"], weights[last + "bias"]) = squares.solution()
     }
 
     /// Tokens of all pictures in their order, [tokens, width], and the map from them to labels where it is learnt.
