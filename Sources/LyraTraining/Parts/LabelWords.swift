@@ -1,5 +1,4 @@
-// The names of what pictures show, as a language model's word embeddings.
-import Foundation
+// The names of what pictures show, in a language model's words.
 import LyraModel
 import LyraText
 import MLX
@@ -7,13 +6,11 @@ import MLX
 /// What a vision tower's tokens are read by when it speaks in the words of a language model: the embeddings of the labels' names, so that
 /// the language model finds in a picture what it knows from text.
 struct LabelWords {
-    /// For each label the sum of the embeddings of the tokens of its name, as a word within a sentence: [labels, width] float32.
-    let embeddings: MLXArray
     let vocabulary: WordEmbeddings
-    /// Ids of each label's name.
+    /// Ids of each label's name, as a word within a sentence.
     let ids: [[Int32]]
-    /// The share of each word in a label's name: [labels, vocabulary].
-    private let shares: MLXArray
+    /// For each label the sum of its words' embeddings, and at the end that of nothing's: [labels + 1, width] float32.
+    private let embeddings: MLXArray
 
     /// - Parameters:
     ///   - model: a checkpoint.
@@ -24,36 +21,34 @@ struct LabelWords {
             throw ConfigurationError.invalid(
                 key: "language_model", value: "a width of \(configuration.hiddenSize)", expected: "the vision tower's, \(width)")
         }
-        let tokenizer = try Tokenizer(directory: URL(fileURLWithPath: location.model))
-        let vocabulary = try WordEmbeddings(location, configuration)
-        let space = tokenizer.encode(" ")
-        let ids = labels.map { label in tokenizer.encode(" " + label).filter { !space.contains($0) } }
-        var shares = [Float](repeating: 0, count: labels.count * vocabulary.count)
-        for (label, ids) in ids.enumerated() {
-            for id in ids { shares[label * vocabulary.count + Int(id)] += 1 / Float(ids.count) }
-        }
-        (self.vocabulary, self.ids) = (vocabulary, ids)
-        self.shares = MLXArray(shares, [labels.count, vocabulary.count])
-        embeddings = stacked(ids.map { vocabulary.table[MLXArray($0, [$0.count])].sum(axis: 0) })
-        eval(embeddings, self.shares)
+        let vocabulary = try WordEmbeddings(location, configuration), space = vocabulary.tokenizer.encode(" ")
+        ids = labels.map { label in vocabulary.tokenizer.encode(" " + label).filter { !space.contains($0) } }
+        self.vocabulary = vocabulary
+        embeddings = stacked((ids + [vocabulary.nothing]).map(vocabulary.sum))
+        eval(embeddings)
     }
 
-    /// ``WordEmbeddings/entropy(_:_:)`` of the words of each token's labels, each label as much as another.
-    ///
-    /// - Parameters:
-    ///   - tokens: [tokens, width]
-    ///   - targets: which labels each has, [tokens, labels] of 0 and 1.
-    func entropy(_ tokens: MLXArray, _ targets: MLXArray) -> MLXArray {
-        vocabulary.entropy(tokens, Kernel.matmul(targets, shares) / maximum(targets.sum(axis: 1, keepDims: true), Float(1)))
+    /// ``WordEmbeddings/entropy(_:_:)`` of the labels of each token.
+    func entropy(_ tokens: MLXArray, _ labels: [[Int]?]) -> MLXArray {
+        vocabulary.entropy(tokens, labels.map { labels in labels.map { $0.map { ids[$0] } } })
+    }
+
+    /// The sum of the embeddings of each token's labels, or of nothing: [tokens, width]; 0 where it does not matter.
+    func sums(_ labels: [[Int]?]) -> MLXArray {
+        var places = [Float](repeating: 0, count: labels.count * (ids.count + 1))
+        for (token, labels) in labels.enumerated() {
+            for label in labels == [] ? [ids.count] : labels ?? [] { places[token * (ids.count + 1) + label] = 1 }
+        }
+        return Kernel.matmul(MLXArray(places, [labels.count, ids.count + 1]), embeddings)
     }
 
     /// Which of its labels each token names: those all of whose words are nearest to it, of as many words of the vocabulary as its labels
     /// have, and two more.
-    func named(_ tokens: MLXArray, _ labels: [[Int]]) -> [[Int]] {
+    func named(_ tokens: MLXArray, _ labels: [[Int]?]) -> [[Int]] {
         let logits = vocabulary.logits(tokens).asArray(Float.self), size = vocabulary.count
         return labels.enumerated().map { token, labels in
-            let row = logits[(token * size)..<((token + 1) * size)], most = Set(labels.flatMap { ids[$0] }).count + 2
-            return labels.filter { label in
+            let row = logits[(token * size)..<((token + 1) * size)], most = Set((labels ?? []).flatMap { ids[$0] }).count + 2
+            return (labels ?? []).filter { label in
                 ids[label].allSatisfy { id in
                     let own = row[row.startIndex + Int(id)]
                     return row.count { $0 > own } < most

@@ -7,8 +7,8 @@ import LyraModel
 /// A picture in the size that the vision tower sees, and what is in each of its tokens.
 struct LabelledPicture: Sendable {
     var picture: RGBImage
-    /// Labels by token, row by row.
-    var labels: [[Int]]
+    /// Labels by token, row by row: none where there is nothing, nil where there is only a bit of something.
+    var labels: [[Int]?]
 }
 
 /// The labelled pictures of several data files, numbered through. Other keys of their items do not matter.
@@ -95,7 +95,7 @@ struct LabelledPictures: Sendable {
         }
         let columns = picture.width / side, rows = picture.height / side
         let scale = (x: Double(columns) / Double(size.width), y: Double(rows) / Double(size.height))
-        var labels = [Set<Int>](repeating: [], count: rows * columns)
+        var labels = [Set<Int>](repeating: [], count: rows * columns), touched = [Bool](repeating: false, count: rows * columns)
         for region in regions {
             let numbers = region.labels.compactMap { self.numbers[$0] }
             let (left, right) = (region.box[0] * scale.x, region.box[2] * scale.x)
@@ -103,8 +103,17 @@ struct LabelledPictures: Sendable {
             for row in Self.tokens(top, bottom, rows) {
                 for column in Self.tokens(left, right, columns) { labels[row * columns + column].formUnion(numbers) }
             }
+            for row in Self.touched(top, bottom, rows) {
+                for column in Self.touched(left, right, columns) { touched[row * columns + column] = true }
+            }
         }
-        return LabelledPicture(picture: picture, labels: labels.map { $0.sorted() })
+        return LabelledPicture(picture: picture, labels: zip(labels, touched).map { $0.isEmpty && $1 ? nil : $0.sorted() })
+    }
+
+    /// Tokens of a row or column that a stretch takes any part of.
+    private static func touched(_ low: Double, _ high: Double, _ count: Int) -> Range<Int> {
+        let first = max(0, min(Double(count), low.rounded(.down))), last = max(first, min(Double(count), high.rounded(.up)))
+        return Int(first)..<Int(last)
     }
 
     /// Tokens of a row or column that a stretch takes a good part of, or that hold a good part of it; in units of tokens.

@@ -19,7 +19,6 @@ final class SpeechWordsTraining: PartTraining {
     /// Names of the projector's tensors.
     private let projector: Set<String>
     private let words: WordEmbeddings
-    private let tokenizer: Tokenizer
     private let logMels: LogMels
     private let validation: [SpeechWindow]
     /// Samples of a speech token.
@@ -37,7 +36,6 @@ final class SpeechWordsTraining: PartTraining {
         self.whisper = whisper
         logMels = LogMels(bins: whisper.melBins)
         words = try WordEmbeddings(location, lyra)
-        tokenizer = try Tokenizer(directory: URL(fileURLWithPath: location.model))
         tokenSamples = lyra.speechStack * 2 * LogMel.hopSamples
         var weights = try TowerFolder.weights(folder, prefix: WhisperEncoder.prefix(in:)) { _ = WhisperEncoder($0, whisper, prefix: "") }
         // The table of positions is a formula.
@@ -50,7 +48,7 @@ final class SpeechWordsTraining: PartTraining {
         eval(Array(weights.values) + Array(frozen.values))
         parameters = weights
 
-        let samples = whisper.positions * 2 * LogMel.hopSamples, spelling = TokenTiming(tokenizer: tokenizer)
+        let samples = whisper.positions * 2 * LogMel.hopSamples, spelling = TokenTiming(tokenizer: words.tokenizer)
         func maker(_ sources: [DataSource], _ configuration: SpeechEncoderConfiguration) throws -> SpeechWindowMaker {
             try SpeechWindowMaker(
                 Recordings(sources), configuration, melBins: whisper.melBins, windowSamples: samples, spelling: spelling)
@@ -72,29 +70,23 @@ final class SpeechWordsTraining: PartTraining {
         return { projector(encoder($0)) }
     }
 
-    /// Which words each speech token is to be: shares of a row's words, [windows * tokens, vocabulary]; rows of silence are 0.
-    private func wanted(_ windows: [SpeechWindow], tokens: Int) -> MLXArray {
-        let rows = windows.flatMap { Self.labels($0, tokens: tokens, tokenSamples: tokenSamples) }
-        var shares = [Float](repeating: 0, count: rows.count * words.count)
-        for (row, ids) in rows.enumerated() {
-            for id in ids { shares[row * words.count + Int(id)] = 1 / Float(ids.count) }
-        }
-        return MLXArray(shares, [rows.count, words.count])
-    }
-
-    /// The words of each speech token: those said during a good part of it, or of which a good part is said in it.
-    static func labels(_ window: SpeechWindow, tokens: Int, tokenSamples: Int) -> [Set<Int32>] {
-        var labels = [Set<Int32>](repeating: [], count: tokens)
+    /// The words of each speech token: those said during a good part of it, or of which a good part is said in it. None in silence; nil beside
+    /// a word, where some of it may be heard.
+    private func labels(_ window: SpeechWindow, tokens: Int) -> [Set<Int32>?] {
+        var labels = [Set<Int32>](repeating: [], count: tokens), isNear = [Bool](repeating: false, count: tokens)
         for token in window.tokens {
             let (start, end) = (token.start / Double(tokenSamples), token.end / Double(tokenSamples))
             for place in LabelledPictures.tokens(start, end, tokens) { labels[place].insert(token.id) }
+            let first = max(0, min(tokens, Int(start) - 1)), last = max(first, min(tokens, Int(end) + 2))
+            for place in first..<last { isNear[place] = true }
         }
-        return labels
+        return zip(labels, isNear).map { $0.isEmpty && $1 ? nil : $0 }
     }
 
     func losses(_ batch: SpeechBatch, _ weights: [String: MLXArray]) throws -> [MLXArray] {
-        let tokens = try network(weights, isTraced: true)(logMels(batch)), wanted = wanted(batch.windows, tokens: tokens.dim(1))
-        let flat = tokens.reshaped([wanted.dim(0), words.table.dim(1)])
+        let tokens = try network(weights, isTraced: true)(logMels(batch))
+        let wanted = batch.windows.flatMap { labels($0, tokens: tokens.dim(1)) }.map { $0.map { $0.sorted().map { [$0] } } }
+        let flat = tokens.reshaped([wanted.count, words.table.dim(1)])
         let entropy = words.entropy(flat, wanted), penalty = words.penalty(flat)
         return [entropy + penalty, entropy, penalty]
     }
@@ -111,21 +103,19 @@ final class SpeechWordsTraining: PartTraining {
             let tokens = network(logMel(windows: part.map(\.samples))), count = tokens.dim(1)
             let flat = tokens.reshaped([part.count * count, words.table.dim(1)])
             let nearest = argMax(words.logits(flat), axis: -1).asType(.int32).asArray(Int32.self)
-            // A token of silence is short.
-            let lengths = ((flat * flat).sum(axis: 1) / words.square).asArray(Float.self)
             for (row, window) in part.enumerated() {
                 let places = row * count..<(row + 1) * count
-                for (place, labels) in zip(places, Self.labels(window, tokens: count, tokenSamples: tokenSamples)) where !labels.isEmpty {
+                for (place, labels) in zip(places, labels(window, tokens: count)) {
+                    guard let labels, !labels.isEmpty else { continue }
                     spoken += 1
                     right += labels.contains(nearest[place]) ? 1 : 0
                 }
                 var heard: [Int32] = [], last: Int32?
-                for place in places {
-                    let word = lengths[place] < 0.25 ? nil : nearest[place]
-                    if let word, word != last { heard.append(word) }
+                for word in nearest[places] {
+                    if word != last, !words.nothing.contains(word) { heard.append(word) }
                     last = word
                 }
-                errors.add(heard: tokenizer.decode(heard), said: CharacterTargets.text(window.targets))
+                errors.add(heard: words.tokenizer.decode(heard), said: CharacterTargets.text(window.targets))
             }
         }
         return ["right": Double(right) / Double(max(1, spoken)), "wer": errors.wer]

@@ -80,7 +80,7 @@ final class VisionTowerTraining: PartTraining {
             try Task.checkCancellation()
             let some = try (start..<min(count, start + 32)).map { try pictures.item($0 * pictures.count / count, side: side) }
             let features = try tokens(some, weights, open, isTraced: false).tokens
-            squares.add(features.asType(.float32), Kernel.matmul(targets(some), words.embeddings))
+            squares.add(features.asType(.float32), words.sums(some.flatMap(\.labels)))
         }
         (weights[last + "weight"], weights[last + "bias"]) = squares.solution()
     }
@@ -110,10 +110,10 @@ final class VisionTowerTraining: PartTraining {
     /// Which labels each token has: [tokens, labels] of 0 and 1.
     private func targets(_ pictures: [LabelledPicture]) -> MLXArray { targets(pictures.flatMap(\.labels)) }
 
-    private func targets(_ tokens: [[Int]]) -> MLXArray {
+    private func targets(_ tokens: [[Int]?]) -> MLXArray {
         var targets = [Float](repeating: 0, count: tokens.count * labels.count)
         for (token, labels) in tokens.enumerated() {
-            for label in labels { targets[token * self.labels.count + label] = 1 }
+            for label in labels ?? [] { targets[token * self.labels.count + label] = 1 }
         }
         return MLXArray(targets, [tokens.count, labels.count])
     }
@@ -126,14 +126,14 @@ final class VisionTowerTraining: PartTraining {
     /// Binary cross-entropy, summed over the labels, averaged over the tokens; in words ``LabelWords/entropy(_:_:)`` and
     /// ``WordEmbeddings/penalty(_:)``.
     func losses(_ batch: [LabelledPicture], _ weights: [String: MLXArray]) throws -> [MLXArray] {
-        let (tokens, head) = try tokens(batch, weights, vision, isTraced: true), targets = targets(batch)
+        let (tokens, head) = try tokens(batch, weights, vision, isTraced: true)
         if let head {
-            let logits = logits(tokens, head)
+            let targets = targets(batch), logits = logits(tokens, head)
             // log(1 + e^z) - z t, for any z.
             return [(maximum(logits, Float(0)) + log1p(exp(-abs(logits))) - logits * targets).sum() / Float(targets.dim(0))]
         }
         guard let words else { return [] }
-        let entropy = words.entropy(tokens, targets), penalty = words.vocabulary.penalty(tokens)
+        let entropy = words.entropy(tokens, batch.flatMap(\.labels)), penalty = words.vocabulary.penalty(tokens)
         return [entropy + penalty, entropy, penalty]
     }
 

@@ -1,5 +1,7 @@
 // A language model's vocabulary, as what an encoder's tokens are read by.
+import Foundation
 import LyraModel
+import LyraText
 import MLX
 
 /// The embeddings of all words of a language model. An encoder that speaks in them makes of what it perceives what the language model
@@ -7,10 +9,14 @@ import MLX
 struct WordEmbeddings {
     /// [vocabulary, width] float32
     let table: MLXArray
+    let tokenizer: Tokenizer
     /// The map from tokens to logits, [vocabulary, width]: a token that is a word's embedding raises its logit by 12.
     private let head: MLXArray
     /// The mean square of an embedding.
-    let square: MLXArray
+    private let square: MLXArray
+    /// What a token says in whose place there is nothing. A language model brings what it gets to one length, so that a token that
+    /// says nothing by being short would be as loud as any other, and say something by chance.
+    let nothing: [Int32]
     var count: Int { table.dim(0) }
 
     init(_ location: ModelLocation, _ configuration: LyraConfiguration) throws {
@@ -19,6 +25,8 @@ struct WordEmbeddings {
             throw ConfigurationError.invalid(
                 key: "language_model", value: "embeddings of shape \(table.shape)", expected: "a checkpoint that is not quantised")
         }
+        tokenizer = try Tokenizer(directory: URL(fileURLWithPath: location.model))
+        nothing = tokenizer.encode(" nothing")
         let squares = (table * table).sum(axis: 1, keepDims: true)
         (self.table, head, square) = (table, table * (Float(12) / maximum(squares, Float(1e-6))), squares.mean())
         eval(table, head, square)
@@ -27,16 +35,26 @@ struct WordEmbeddings {
     /// -> [tokens, vocabulary] float32
     func logits(_ tokens: MLXArray) -> MLXArray { Kernel.linear(tokens, weight: head, outputType: .float32) }
 
-    /// Cross-entropy among the whole vocabulary, averaged over the tokens that are to be something. A language model reads a token by what
-    /// it is nearest to, and words that nobody labels are near as well.
+    /// Cross-entropy of what tokens are to say among the whole vocabulary, since a language model reads a token by what it is nearest to, and
+    /// words that nobody asks for are near as well. Averaged over the tokens, of which those that say ``nothing`` count a quarter: they are
+    /// many, and all alike.
     ///
     /// - Parameters:
     ///   - tokens: [tokens, width]
-    ///   - wanted: shares of words, [tokens, vocabulary]; rows sum to 1, or to 0 where nothing is wanted.
-    func entropy(_ tokens: MLXArray, _ wanted: MLXArray) -> MLXArray {
-        let logits = logits(tokens), named = wanted.sum(axis: 1, keepDims: true)
-        return (logits.logSumExp(axis: 1, keepDims: true) * named - (wanted * logits).sum(axis: 1, keepDims: true)).sum()
-            / maximum(named.sum(), Float(1))
+    ///   - wanted: for each token the names of what is in its place, each of one or more words and as much as another; none for nothing,
+    ///     nil where it does not matter.
+    func entropy(_ tokens: MLXArray, _ wanted: [[[Int32]]?]) -> MLXArray {
+        var shares = [Float](repeating: 0, count: wanted.count * count), weights: [Float] = []
+        for (row, names) in wanted.enumerated() {
+            let weight: Float = names == nil ? 0 : names == [] ? 0.25 : 1, names = names == [] ? [nothing] : names ?? []
+            for name in names {
+                for id in name { shares[row * count + Int(id)] += weight / Float(names.count * name.count) }
+            }
+            weights.append(weight)
+        }
+        let logits = logits(tokens), weight = MLXArray(weights, [weights.count, 1])
+        return (logits.logSumExp(axis: 1, keepDims: true) * weight - (MLXArray(shares, logits.shape) * logits).sum(axis: 1, keepDims: true)).sum()
+            / max(1, weights.reduce(0, +))
     }
 
     /// What keeps tokens short, averaged over them: their squares in units of an embedding's. The shortest token that names its words is a
@@ -45,4 +63,7 @@ struct WordEmbeddings {
         let x = tokens.asType(.float32)
         return (x * x).sum() / (square * Float(tokens.dim(0))) * Float(0.05)
     }
+
+    /// The sum of the embeddings of some words: [width]
+    func sum(_ ids: [Int32]) -> MLXArray { table[MLXArray(ids, [ids.count])].sum(axis: 0) }
 }
