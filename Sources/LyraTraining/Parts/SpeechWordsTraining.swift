@@ -70,6 +70,14 @@ final class SpeechWordsTraining: PartTraining {
         return { projector(encoder($0)) }
     }
 
+    /// A projector that does not speak in words yet, whose tokens are many times as long, begins with a last layer of zeros: unlearning its
+    /// length would cost the encoder what it knows.
+    func begin(_ weights: inout [String: MLXArray]) throws {
+        let tokens = try network(weights, isTraced: false)(logMels(loader(0)))
+        guard words.length(tokens) > 10 else { return }
+        for name in projector where name.contains("linear2") { weights[name] = zeros(weights[name]?.shape ?? []) }
+    }
+
     /// The words of each speech token: those said during a good part of it, or of which a good part is said in it. None in silence; nil beside
     /// a word, where some of it may be heard.
     private func labels(_ window: SpeechWindow, tokens: Int) -> [Set<Int32>?] {

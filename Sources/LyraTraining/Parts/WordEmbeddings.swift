@@ -59,9 +59,14 @@ struct WordEmbeddings {
 
     /// What keeps tokens short, averaged over them: their squares in units of an embedding's. The shortest token that names its words is a
     /// sum of their embeddings, each about once; without this, tokens turn away from all that is not there and are many times as long.
-    func penalty(_ tokens: MLXArray) -> MLXArray {
+    func penalty(_ tokens: MLXArray) -> MLXArray { squares(tokens) * Float(0.05) }
+
+    /// The mean square of tokens, [..., width], in units of an embedding's.
+    func length(_ tokens: MLXArray) -> Float { squares(tokens).item(Float.self) }
+
+    private func squares(_ tokens: MLXArray) -> MLXArray {
         let x = tokens.asType(.float32)
-        return (x * x).sum() / (square * Float(tokens.dim(0))) * Float(0.05)
+        return (x * x).sum() / (square * Float(tokens.size / table.dim(1)))
     }
 
     /// The sum of the embeddings of some words: [width]
