@@ -69,12 +69,11 @@ extension ShapeScene: Conversational {
         case 2:
             // All of them, then those of a colour.
             let colours = random.shuffled(Set(shapes.map(\.colour)).sorted { $0.rawValue < $1.rawValue })
-            let first = Question.number("dialogue", Wordings.count.text(split, &random, "shapes"), shapes.count, opening: "there are ")
+            let first = Question.count("dialogue", Wordings.count.text(split, &random, "shapes"), shapes.count)
             return [first] + colours.prefix(2).enumerated().map { number, colour in
                 let wording = number == 0 ? Dialogues.howManyAre : Dialogues.another
-                return .number(
-                    "dialogue", wording.text(split, &random, framed: false, colour.rawValue), shapes.count { $0.colour == colour },
-                    opening: "there are ")
+                return .count(
+                    "dialogue", wording.text(split, &random, framed: false, colour.rawValue), shapes.count { $0.colour == colour })
             }
         default:
             // One shape, more and more of it.

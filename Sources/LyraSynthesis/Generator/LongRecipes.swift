@@ -52,7 +52,7 @@ extension Recipes {
             }
             if others {
                 questions.append((Recording.missing(from: facts, item.split, &item.random).absent, []))
-                let counts = Question.number("topic_count", FactWordings.topicCount.text(item.split, &item.random, counted), count)
+                let counts = Question.count("topic_count", FactWordings.topicCount.text(item.split, &item.random, counted), count)
                 let places = events.indices.filter { if case .report(counted) = events[$0] { true } else { false } }
                 questions.append((counts, places))
                 let all = Topics.all.filter { filling.contains($0) || $0 == counted }

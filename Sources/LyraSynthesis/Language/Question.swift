@@ -28,7 +28,6 @@ struct Question: Sendable, Equatable {
         switch kind {
         case "describe", "command", "topics", "video", "digits": return ""
         case "text": return "it says "
-        case "count", "digit_count", "topic_count": return value == "one" ? "there is " : "there are "
         default: return "it is "
         }
     }

@@ -69,7 +69,7 @@ struct BarChart: Scene {
             let extreme = isTall ? bars.max { $0.value < $1.value } : bars.min { $0.value < $1.value }
             return Question("chart", Wordings.tallestBar.text(split, &random, isTall ? "tallest" : "shortest"), extreme?.label ?? "")
         case 2, 3: return Question.number("chart", Wordings.barValue.text(split, &random, bar.label), bar.value)
-        case 4: return Question.number("chart", Wordings.barCount.text(split, &random), bars.count, opening: "there are ")
+        case 4: return Question.count("chart", Wordings.barCount.text(split, &random), bars.count)
         case 5: return Question("chart", Wordings.barColour.text(split, &random, bar.label), bar.colour.rawValue)
         case 6 where random.chance(0.5):
             let labels = Lexicon.chartLabels.joined().filter { label in !bars.contains { $0.label == label } }

@@ -60,7 +60,7 @@ struct GridScene: Scene {
             return Question(
                 "grid", Wordings.gridCell.text(split, &random, cell(place)), found?.name.withArticle ?? "nothing",
                 others: found.map { [$0.name, "the " + $0.name] } ?? [])
-        case 4: return Question.number("count", Wordings.count.text(split, &random, "shapes"), shapes.count)
+        case 4: return Question.count("count", Wordings.count.text(split, &random, "shapes"), shapes.count)
         default: return Question("colour", Wordings.colour.text(split, &random, shape.kind.rawValue), shape.colour.rawValue)
         }
     }

@@ -53,7 +53,7 @@ struct MenuScene: Scene {
         case 2 where random.chance(0.6):
             let absent = random.pick(Lexicon.foods.filter { food in !rows.contains { $0.item == food } })
             return Question("absent", Wordings.price.text(split, &random, absent), Question.notInPicture)
-        case 3: return Question.number("menu", Wordings.rowCount.text(split, &random), rows.count, opening: "there are ")
+        case 3: return Question.count("menu", Wordings.rowCount.text(split, &random), rows.count)
         default: return Question.number("menu", Wordings.price.text(split, &random, row.item), row.price)
         }
     }

@@ -45,7 +45,7 @@ struct NumberScene: Scene {
 
     func question(_ split: Split, _ random: inout SeededRandom) -> Question {
         switch random.below(5) {
-        case 0: return Question.number("digit_count", Wordings.digitCount.text(split, &random), digits.count)
+        case 0: return Question.count("digit_count", Wordings.digitCount.text(split, &random), digits.count)
         case 1 where title != nil:
             return Question("number", Wordings.titledNumber.text(split, &random, title ?? ""), digits, others: spoken)
         case 2: return Question("colour", Wordings.numberColour.text(split, &random), colour.rawValue)

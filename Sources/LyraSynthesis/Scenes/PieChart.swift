@@ -65,7 +65,7 @@ struct PieChart: Scene {
             return Question("chart", Wordings.largestSlice.text(split, &random, isLarge ? "largest" : "smallest"), extreme?.label ?? "")
         case 2: return Question("chart", Wordings.sliceColour.text(split, &random, slice.label), slice.colour.rawValue)
         case 3: return Question("chart", Wordings.sliceOfColour.text(split, &random, slice.colour.rawValue), slice.label)
-        default: return Question.number("chart", Wordings.sliceCount.text(split, &random), slices.count, opening: "there are ")
+        default: return Question.count("chart", Wordings.sliceCount.text(split, &random), slices.count)
         }
     }
 }

@@ -125,7 +125,7 @@ struct ShapeScene: Scene {
             (what, count) = (kind.plural, 0)
         default: (what, count) = (shape.kind.plural, shapes.count { $0.kind == shape.kind })
         }
-        return Question.number("count", Wordings.count.text(split, &random, what), count)
+        return Question.count("count", Wordings.count.text(split, &random, what), count)
     }
 
     private func location(_ split: Split, _ random: inout SeededRandom) -> Question? {
@@ -206,5 +206,10 @@ extension Question {
     /// A question whose answer is a number, written as a word.
     static func number(_ kind: String, _ text: String, _ number: Int, opening: String? = nil) -> Question {
         Question(kind, text, NumberWords.text(number), others: NumberWords.otherForms(number), opening: opening)
+    }
+
+    /// The same, asked of how many there are.
+    static func count(_ kind: String, _ text: String, _ number: Int) -> Question {
+        .number(kind, text, number, opening: number == 1 ? "there is " : "there are ")
     }
 }

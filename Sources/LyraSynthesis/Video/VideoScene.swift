@@ -106,7 +106,7 @@ struct VideoScene: Sendable {
             return Question("absent", VideoWordings.happens.text(split, &random, absent.rawValue), Question.notInVideo)
         }
         if random.chance(0.12) {
-            return .number("video", VideoWordings.howMany.text(split, &random), still.count + 1, opening: "there are ")
+            return .count("video", VideoWordings.howMany.text(split, &random), still.count + 1)
         }
         switch event {
         case .moves(let direction):

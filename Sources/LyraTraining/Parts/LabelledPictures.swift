@@ -119,7 +119,7 @@ struct LabelledPictures: Sendable {
     /// Tokens of a row or column that a stretch takes a good part of, or that hold a good part of it; in units of tokens.
     static func tokens(_ low: Double, _ high: Double, _ count: Int) -> [Int] {
         guard high > 0, low < Double(count) else { return [] }
-        let first = max(0, Int(low.rounded(.down))), last = min(count - 1, Int(high.rounded(.down)))
+        let first = Int(max(0, low.rounded(.down))), last = Int(min(Double(count - 1), high.rounded(.down)))
         return (first...max(first, last)).filter { token in
             let shared = min(high, Double(token + 1)) - max(low, Double(token))
             return shared >= 0.4 * min(1, high - low)

@@ -7,6 +7,7 @@ import MLX
 public struct SpellingEncoder {
     let encoder: WhisperEncoder
     let head: (weight: MLXArray, bias: MLXArray)
+    let logMels: LogMels
 
     /// Names of the map's tensors, in training and in its file.
     static let headWeight = "head.weight", headBias = "head.bias"
@@ -15,6 +16,7 @@ public struct SpellingEncoder {
     init(_ weights: [String: MLXArray], _ configuration: WhisperConfiguration, computeType: DType, isTraced: Bool) throws {
         let parameters = Parameters(DictionarySource(weights, origin: "the speech encoder"), computeType: computeType, isTraced: isTraced)
         encoder = WhisperEncoder(parameters, configuration, prefix: "")
+        logMels = LogMels(bins: configuration.melBins)
         head = (
             parameters.matrix(Self.headWeight, [CharacterTargets.count, configuration.width]),
             parameters.vector(Self.headBias, [CharacterTargets.count])
@@ -40,7 +42,7 @@ public struct SpellingEncoder {
 
     /// What is heard in a recording, window by window; letters that the frames are best for.
     public func transcribe(_ samples: [Float]) -> String {
-        let frames = encoder.configuration.positions * 2, logMel = LogMel(bins: encoder.configuration.melBins, frames: frames)
+        let logMel = logMels[encoder.configuration.positions * 2]
         var classes: [Int32] = []
         for start in stride(from: 0, to: max(1, samples.count), by: logMel.windowSamples) {
             let window = samples[start..<min(samples.count, start + logMel.windowSamples)]

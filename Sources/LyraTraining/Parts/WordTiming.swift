@@ -66,7 +66,7 @@ extension SpellingEncoder {
         let unit = 100, full = encoder.configuration.positions * 2
         let frames = min(full, (samples.count / LogMel.hopSamples / unit + 1) * unit)
         guard !words.isEmpty, samples.count <= full * LogMel.hopSamples else { return nil }
-        let logits = self(LogMel(bins: encoder.configuration.melBins, frames: frames)(samples).expandedDimensions(axis: 0))[0]
+        let logits = self(logMels[frames](samples).expandedDimensions(axis: 0))[0]
         let scores = logits - logits.logSumExp(axis: -1, keepDims: true)
         let said = scores.asArray(Float.self).prefix(SpeechEncoderTraining.encoderFrames(samples.count) * CharacterTargets.count)
         let targets = CharacterTargets.encode(transcript)
@@ -99,6 +99,10 @@ struct TokenTiming: Sendable {
     func tokens(of item: Recordings.Item) throws -> [TimedToken] {
         guard let transcript = item.transcript, let words = item.words else {
             throw TrainingError.badSample(id: item.id, reason: "it does not say when its words are said (\"words\", by lyra data align)")
+        }
+        // No recording that a window holds is longer than a day.
+        if let word = words.first(where: { !(0...86_400).contains($0.start) || !($0.start...86_400).contains($0.end) }) {
+            throw TrainingError.badSample(id: item.id, reason: "the word \"\(word.word)\" is said from \(word.start) to \(word.end) s")
         }
         let letters = words.flatMap { word in
             let count = word.word.count, length = (word.end - word.start) / Double(max(1, count))
