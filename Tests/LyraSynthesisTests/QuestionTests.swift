@@ -111,5 +111,6 @@ struct QuestionTests {
         #expect(NumberWords.digits("4071.") == "four zero seven one")
         #expect(listed(["a", "b", "c"]) == "a, b and c" && listed(["a"]) == "a" && listed([]) == "")
         #expect(Question("number", "?", "4071").spokenAnswer == "It is four zero seven one.")
+        #expect(Question.count("dialogue", "?", 1).answer == "There is one." && Question.count("dialogue", "?", 3).answer == "There are three.")
     }
 }

@@ -1,5 +1,6 @@
 // Whole runs of the stages that train one network: they learn what they can, go on where they were, and write what loads.
 import Foundation
+import Lyra
 import LyraMedia
 @testable import LyraModel
 @testable import LyraTraining
@@ -106,6 +107,11 @@ import Testing
         let spoken = try await PartTrainer.run(.visionTower, configuration("words", #""language_model": "\#(place.model)","#), resume: false)
         #expect(try place.metrics("words").last?.validation == ["recall": 1, "macro_recall": 1])
         #expect(!spoken.contains { $0.hasSuffix("naming.json") })
+
+        // A box over a token's edge leaves open what is beside it; one far outside is not in the picture.
+        let edge = try place.write("edge.jsonl", #"{"id": "8", "image": "train-0.png", "regions": [{"box": [6, 6, 31, 22], "labels": ["a"]}, {"box": [-1e300, 1e299, 1e300, 1e300], "labels": ["b"]}]}"# + "\n")
+        let media = MediaPreparation(vision: Preset.tiny.configurations.vision, processor: ImageProcessorConfiguration())
+        #expect(try LabelledPictures([DataSource(edge)], media).item(0, side: 28).labels == [[0], nil, [], []])
 
         // What is not a box is named with its place.
         let bad = try place.write("bad.jsonl", #"{"id": "7", "image": "train-0.png", "regions": [{"box": [3, 2, 1], "labels": ["a"]}]}"# + "\n")

@@ -81,6 +81,8 @@ import Testing
         var other = item
         other.transcript = "Go to Paris."
         #expect { try timing.tokens(of: other) } throws: { $0.localizedDescription.contains("not those of its transcript") }
+        other.words = [TimedWord(word: "gotovienna", start: 1, end: 1e300)]
+        #expect { try timing.tokens(of: other) } throws: { $0.localizedDescription.contains("gotovienna") }
         other.words = nil
         #expect { try timing.tokens(of: other) } throws: { $0.localizedDescription.contains("lyra data align") }
     }
