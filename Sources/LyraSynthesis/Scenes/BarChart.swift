@@ -24,7 +24,7 @@ struct BarChart: Scene {
     func draw(_ canvas: Canvas, _ random: inout SeededRandom) {
         canvas.fill((1, 1, 1))
         let font = Font(family: random.pick(["DejaVu Sans", "Liberation Sans", "FreeSans", "Liberation Serif"]))
-        let base = 192.0, top = 22.0, left = showsValues ? 14.0 : 32.0, right = 218.0
+        let base = 192.0, top = 22.0, left = showsValues ? 14.0 : 32.0, right = 218.0, side = Double(canvas.width)
         let unit = (base - top) / 10, slot = (right - left) / Double(bars.count)
         if !showsValues {
             // An axis with lines to read the values by.
@@ -46,8 +46,9 @@ struct BarChart: Scene {
             let labels = ["value \(NumberWords.text(bar.value))", bar.colour.rawValue] + extreme + ["bar"]
             canvas.label(x - width / 2, base - height, x + width / 2, base, labels)
             canvas.set((0.1, 0.1, 0.1))
-            canvas.fit(bar.label, font, size: 15, width: slot - 3)
-            canvas.text(bar.label, centredAt: x, base + 14, labels: labels)
+            // Names of neighbours lie in two rows, so that long ones stay readable.
+            canvas.fit(bar.label, font, size: 14, width: min(2 * slot - 4, 2 * min(x, side - x) - 4))
+            canvas.text(bar.label, centredAt: x, base + (index % 2 == 0 ? 9 : 23), labels: labels)
             if showsValues {
                 canvas.font(font, size: 15)
                 canvas.text("\(bar.value)", centredAt: x, base - height - 10)

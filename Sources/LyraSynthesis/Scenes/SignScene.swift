@@ -27,7 +27,7 @@ struct SignScene: Scene {
         let style = random.below(3)
         for (index, label) in labels.enumerated() {
             let text = [label.word, label.word.uppercased(), label.word.capitalised][style]
-            canvas.fit(text, .random(&random), size: random.real(30...54), width: side - 36)
+            canvas.fit(text, .random(&random), size: random.real(16...40), width: side - 36)
             let (width, height) = canvas.size(of: text)
             let x = side / 2 + random.real(-1...1) * max(0, side / 2 - width / 2 - 14)
             let y = band * (Double(index) + 0.5) + random.real(-1...1) * max(0, band / 2 - height / 2 - 14)
