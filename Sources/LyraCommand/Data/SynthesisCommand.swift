@@ -93,7 +93,7 @@ struct DataSynthesisCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Items of each file of validation and test. Default: 200.", valueName: "n"))
     var heldOut: Int?
 
-    @Option(help: ArgumentHelp("Written questions about each picture of training.", valueName: "n"))
+    @Option(help: ArgumentHelp("Written questions about each picture of training, and at most as many about each passage.", valueName: "n"))
     var questions = 4
 
     @Option(help: ArgumentHelp("Longest recordings of training; the shortest take a minute.", valueName: "minutes"))
@@ -153,7 +153,7 @@ struct DataSynthesisCommand: AsyncParsableCommand {
         plan.jobs = jobs ?? ProcessInfo.processInfo.activeProcessorCount
         plan.audio = audio == .opus ? .opus : .flac
         plan.heldOut = heldOut ?? Int((200 * min(1, scale)).rounded(.up))
-        plan.questionsPerPicture = questions
+        plan.questions = questions
         plan.longestMinutes = longest
         plan.only = only.isEmpty ? nil : Set(only)
         plan.realSpeech = realSpeech

@@ -107,14 +107,15 @@ struct Item {
 
     /// Asks about the recording, in writing or by voice.
     mutating func ask(_ question: Question, _ speakers: Speakers, byVoice: Double, about events: [Int]) {
-        record.events = events
+        record.events += events
+        let recording = record.conversations.isEmpty ? "<speech>\n" : ""
         if random.chance(byVoice) {
             let voice = record.voice
             say(SpokenText(question.text, speakers.voice(&random), &random))
             record.voice = voice
-            record.ask("<speech>\n<speech>", question.answer)
+            record.ask(recording + "<speech>", question.answer)
         } else {
-            record.ask("<speech>\n" + question.text, question.answer)
+            record.ask(recording + question.text, question.answer)
         }
     }
 

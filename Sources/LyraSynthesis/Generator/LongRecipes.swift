@@ -4,19 +4,22 @@ import LyraMedia
 
 extension Recipes {
     /// A few sentences in one voice, and a question about what was said, or was not.
-    static func passage(_ speakers: Speakers, ability: String? = nil, absent: Double = 0.2) -> Recipe {
+    /// - Parameter questions: written ones, each about another fact; where there are several, more is said. By voice it is one.
+    static func passage(_ speakers: Speakers, questions: Int = 1, ability: String? = nil, absent: Double = 0.2) -> Recipe {
         { item in
-            let facts = Recording.facts(item.random.int(1...4), item.split, &item.random)
+            let isByVoice = item.random.chance(0.3)
+            let facts = Recording.facts(item.random.int(1...(questions > 1 ? 8 : 4)), item.split, &item.random)
             let recording = Recording(
                 seconds: 0, isDiary: false, events: facts.map { (0, .fact($0)) }, topics: [],
                 voices: Recording.voices(1, speakers, &item.random), random: SeededRandom(item.random.next(), "recording"))
             item.add(recording, withTranscript: true)
-            let isAbsent = item.random.chance(absent)
-            let index = item.random.below(facts.count)
-            let question =
-                isAbsent ? Recording.missing(from: facts, item.split, &item.random).absent : facts[index].question
-            item.ask(question, speakers, byVoice: 0.3, about: isAbsent ? [] : [index])
-            item.measure(ability, question)
+            for index in item.random.sample(Array(facts.indices), isByVoice ? 1 : min(questions, facts.count)) {
+                let isAbsent = item.random.chance(absent)
+                let question =
+                    isAbsent ? Recording.missing(from: facts, item.split, &item.random).absent : facts[index].question
+                item.ask(question, speakers, byVoice: isByVoice ? 1 : 0, about: isAbsent ? [] : [index])
+                item.measure(ability, question)
+            }
         }
     }
 

@@ -13,8 +13,8 @@ public struct SynthesisPlan: Sendable {
     public var counts: [String: Int] = [:]
     /// Items of each file of validation and test; a twentieth of that many recordings of two hours, and so on.
     public var heldOut = 200
-    /// Written questions about each picture of training.
-    public var questionsPerPicture = 4
+    /// Written questions about each picture of training, and at most as many about each passage.
+    public var questions = 4
     /// Longest recordings of training, in minutes.
     public var longestMinutes = 10.0
     /// Folder with recordings of digits by people.
@@ -37,7 +37,7 @@ public struct SynthesisPlan: Sendable {
         ("knowledge", 10_000, "Sums, small facts and commands, most of them spoken."),
         ("dialogue", 5_000, "Pictures talked about over several turns."),
         ("video", 5_000, "Short videos with a question."),
-        ("passages", 5_000, "A few spoken sentences with a question."),
+        ("passages", 5_000, "A few spoken sentences with questions."),
         ("long", 200, "News and diaries of minutes, with several questions each."),
         ("answers", 10_000, "Answers that are there as speech too."),
         ("voice", 5_000, "Sentences by the voice that answers."),
@@ -64,14 +64,14 @@ public struct SynthesisPlan: Sendable {
         Self.files.compactMap { name, usual, _ in
             let count = counts[name] ?? usual
             switch name {
-            case "pictures": return DataFile(name, count, sound: .nothing, Recipes.pictures(questions: questionsPerPicture))
+            case "pictures": return DataFile(name, count, sound: .nothing, Recipes.pictures(questions: questions))
             case "pages": return DataFile(name, count, sound: .nothing, Recipes.page)
             case "spoken": return DataFile(name, count, Recipes.spoken(.train))
             case "transcription": return DataFile(name, count, Recipes.transcription(.train))
             case "knowledge": return DataFile(name, count, Recipes.knowledge(.train, byVoice: 0.7))
             case "dialogue": return DataFile(name, count, Recipes.dialogue(.train))
             case "video": return DataFile(name, count, Recipes.video(.train, byVoice: 0.3))
-            case "passages": return DataFile(name, count, shardSize: 50, Recipes.passage(.train))
+            case "passages": return DataFile(name, count, shardSize: 50, Recipes.passage(.train, questions: questions))
             case "long":
                 return DataFile(
                     name, count, shardSize: 1,

@@ -147,11 +147,13 @@ public struct SampleEncoder: Sendable {
         try ChatTemplate(systemPrompt: settings.systemPrompt).encode(messages, with: tokenizer, addGenerationPrompt: false)
     }
 
-    /// Every question as a conversation of its own about the media of the first; what those have in common before their
-    /// answers stands there once.
+    /// Every question as a conversation of its own about the media of the first, or about what stands before the last line of the first
+    /// if there are none; what those have in common before their answers stands there once.
     private func independent(_ messages: [ChatMessage]) throws -> EncodedText {
         let system = messages.prefix { $0.role == .system }, rest = messages.dropFirst(system.count)
-        let media = rest.first?.content.filter { if case .media = $0 { true } else { false } } ?? []
+        let opening = rest.first?.content ?? []
+        var context = opening.filter { if case .media = $0 { true } else { false } }
+        if context.isEmpty, case .text(let text)? = opening.first, let end = text.lastIndex(of: "\n") { context = [.text(String(text[...end]))] }
         var prompts: [EncodedPrompt] = []
         for question in stride(from: rest.startIndex, to: rest.endIndex, by: 2) {
             var message = messages[question]
@@ -161,7 +163,7 @@ public struct SampleEncoder: Sendable {
                         .conversation, key: "conversations[\(question)]",
                         "turns are independent, so pictures and recordings may only be in the first question")
                 }
-                message.content = media + message.content
+                message.content = context + message.content
             }
             prompts.append(try encode(Array(system) + [message, messages[question + 1]]))
         }

@@ -43,6 +43,21 @@ import Testing
         #expect(together.ids.count < alone.reduce(0) { $0 + $1.ids.count } - 3 * shared + 1)
     }
 
+    /// Without media, what is asked about is the lines before the first question.
+    @Test func whatIsAskedAboutMayBeText() throws {
+        let encoder = try tinyEncoder(), text = "A ring.\nIt is red.\n"
+        func example(_ turns: [(String, String)]) -> Example {
+            var example = Example(turns: turns.flatMap { [.init(.user, $0.0), .init(.assistant, $0.1)] })
+            example.hasIndependentTurns = true
+            return example
+        }
+        let together = try encoder.text(example([(text + "What is it?", "A ring."), ("Which colour?", "Red.")]))
+        let alone = try ["What is it?": "A ring.", "Which colour?": "Red."].sorted { $0.value < $1.value }.map { try encoder.text(example([(text + $0.key, $0.value)])) }
+        let (first, second) = (together.turns[0], together.turns[1])
+        #expect(together.ids[..<second] == alone[0].ids[...] && together.ids[..<first] + together.ids[second...] == alone[1].ids[...])
+        #expect(first > encoder.tokenizer.encode(text).count && together.labels.suffix(from: second).contains { $0 >= 0 })
+    }
+
     @Test(arguments: [false, true]) func lossesAndGradientsAreThoseOfSamplesOfTheirOwn(checkpointing: Bool) throws {
         let place = try #require(OraclePack.available.first)
         let run = try ReferenceStep(OraclePack(place.name, folder: place.folder))
