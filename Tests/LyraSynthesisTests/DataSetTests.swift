@@ -180,6 +180,16 @@ import Testing
         plan.realSpeech = Self.digits
         plan.only = ["digits"]
         _ = try await DataSet.write(plan)
+        // Every word where it is heard: before it and after it there is silence.
+        for line in try folder.lines("train/.shards/speech-digits-0000-30.jsonl") {
+            let words = try #require(line["words"] as? [[String: Any]])
+            #expect(words.compactMap { $0["word"] as? String }.joined(separator: " ") + "." == (line["speech_asr"] as? String)?.lowercased())
+            let sound = try AudioReader.readAll(.file(folder.path + "/train/\(try #require(line["speech"] as? String))"))
+            for word in words {
+                let start = Int(try #require(word["start"] as? Double) * 16_000 + 0.5), end = Int(try #require(word["end"] as? Double) * 16_000 + 0.5)
+                #expect(start < end && end <= sound.count && sound[start - 500..<start].allSatisfy { $0 == 0 } && sound[start..<end].contains { abs($0) > 0.02 })
+            }
+        }
         func voices(_ split: Split) throws -> Set<String> { Set(try folder.lines("\(split)/digits.jsonl").compactMap { $0["voice"] as? String }) }
         #expect(try voices(.test).count == 1)
         #expect(try voices(.train).isDisjoint(with: voices(.test)) && voices(.train).count >= 3)

@@ -86,8 +86,8 @@ struct PictureTests {
         }
     }
 
-    @Test func pagesAreFullOfWordsAndAskForOne() throws {
-        var words = 0
+    @Test func pagesAreFullOfWordsAndAskForThem() throws {
+        var words = 0, after = 0
         for index in 0..<40 {
             var random = SeededRandom(11, index), noise = SeededRandom(11, "draw", index)
             let scene = PageScene(&random), canvas = try Canvas()
@@ -95,14 +95,28 @@ struct PictureTests {
             _ = try canvas.image()
             let written = canvas.regions.filter { $0.labels[0].count > 1 }
             words += written.count
-            #expect(canvas.regions.allSatisfy { $0.box[0] >= 0 && $0.box[2] <= 230 && $0.box[3] <= 240 }, "item \(index)")
-            let odd = written.filter { $0.labels[0] == scene.colour.rawValue }
-            #expect(odd.count == 1, "item \(index)")
-            let question = scene.question(.train, &random)
-            #expect(question.text.contains(scene.colour.rawValue))
-            if question.accepted[0].contains(where: \.isLetter) { #expect(odd.first?.labels.last == question.accepted[0], "item \(index)") }
+            #expect(written.count == scene.words.count && Set(scene.words).count == scene.words.count, "item \(index)")
+            #expect(canvas.regions.allSatisfy { $0.box[0] >= 0 && $0.box[2] <= 226 && $0.box[1] >= 0 && $0.box[3] <= 226 }, "item \(index)")
+            // Drawn in reading order.
+            for (region, word) in zip(written, scene.words) where word.contains(where: \.isLetter) {
+                #expect(region.labels.last == word.lowercased(), "item \(index)")
+            }
+            #expect(written.filter { $0.labels[0] == scene.colour.rawValue }.count == 1, "item \(index)")
+            for _ in 0..<10 {
+                let question = scene.question(.train, &random), answer = question.accepted[0]
+                switch question.kind {
+                case "text" where answer.contains(" "): #expect(answer == scene.words.joined(separator: " ").lowercased())
+                case "text":
+                    let place = try #require(scene.words.firstIndex { $0.lowercased() == answer })
+                    let asked = question.text.split { !$0.isLetter && !$0.isNumber }.map(String.init)
+                    guard asked.contains("after") || asked.contains("before"), let named = scene.words.firstIndex(where: asked.contains) else { break }
+                    after += 1
+                    #expect(place == named + (asked.contains("after") ? 1 : -1), "\(question)")
+                default: break
+                }
+            }
         }
-        #expect(words > 40 * 9)
+        #expect(words > 40 * 8 && after > 20)
     }
 
     @Test func theFrontShapeCoversTheOther() throws {

@@ -11,7 +11,8 @@ struct AlignCommand: AsyncParsableCommand {
         discussion: """
             The most probable way through the letters of the transcript ("speech_asr"), by a speech encoder that spells (stage \
             speech_encoder). Each line of the result is a recording with "words": word, and start and end in seconds. Recordings \
-            without a transcript, longer than a window of the encoder, or too short for what they are to say are left out. \
+            without a transcript, longer than a window of the encoder, or too short for what they are to say are left out; those \
+            that have their words keep them. \
             The stage speech_words learns from such files.
 
             Examples:
@@ -54,7 +55,8 @@ struct AlignCommand: AsyncParsableCommand {
             try Task.checkCancellation()
             if number % 20 == 0 { DataPreparation.draw("align", number, count, since: began) }
             let item = try recordings.item(number * recordings.count / count)
-            guard let transcript = item.transcript, let words = ears.words(of: transcript, in: try Recordings.samples(item)) else { continue }
+            guard let transcript = item.transcript, let words = try item.words ?? ears.words(of: transcript, in: Recordings.samples(item))
+            else { continue }
             // Relative to the list's folder where it is below that.
             let path = URL(fileURLWithPath: item.path).path
             let speech = path.hasPrefix(folder) ? String(path.dropFirst(folder.count)) : path

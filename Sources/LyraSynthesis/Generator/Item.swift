@@ -18,6 +18,8 @@ struct Item {
     private(set) var recording: (path: String, plan: Recording, withTranscript: Bool)?
     /// Recordings of people that are put together.
     private(set) var clips: (path: String, files: [String], gap: Double)?
+    /// When each of them is heard, in seconds.
+    var clipTimes: [ClosedRange<Double>] = []
 
     init(_ split: Split, _ file: DataFile, _ index: Int, seed: UInt64, format: AudioFormat) {
         (self.split, self.file, self.index, self.format) = (split, file, index, format)
@@ -157,7 +159,11 @@ struct Item {
             result.append(utterance(recording.path, transcript, recording.plan.voices[0].voice.name))
         }
         if let clips, let transcript = records[0].transcripts.first ?? nil {
-            result.append(utterance(clips.path, transcript, records[0].voice ?? ""))
+            var utterance = utterance(clips.path, transcript, records[0].voice ?? "")
+            // A word each.
+            let words = transcript.lowercased().split { !$0.isLetter }
+            utterance.words = zip(words, clipTimes).map { Utterance.Word(word: String($0), start: $1.lowerBound, end: $1.upperBound) }
+            result.append(utterance)
         }
         return result
     }

@@ -22,12 +22,16 @@ enum Recipes {
         }
     }
 
-    /// A page full of words.
-    static let page: Recipe = { item in
-        let scene = item.split.draw(&item.random, content: { "page/\($0.content)" }) { PageScene(&$0) }
-        let question = scene.question(item.split, &item.random)
-        item.show(scene)
-        item.record.ask("<image>\n" + question.text, question.answer)
+    /// Written questions about a page full of words.
+    static func page(questions: Int) -> Recipe {
+        { item in
+            let scene = item.split.draw(&item.random, content: { "page/\($0.content)" }) { PageScene(&$0) }
+            item.show(scene)
+            for number in 0..<questions {
+                let question = scene.question(item.split, &item.random)
+                item.record.ask((number == 0 ? "<image>\n" : "") + question.text, question.answer)
+            }
+        }
     }
 
     /// A spoken question about a picture.

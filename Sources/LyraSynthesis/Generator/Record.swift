@@ -87,8 +87,15 @@ struct Utterance: Encodable {
     var speech: String
     var transcript: String
     var voice: String
+    /// When each word is said, in seconds, where that is known.
+    var words: [Word]?
+
+    struct Word: Encodable {
+        var word: String
+        var start, end: Double
+    }
 
     enum CodingKeys: String, CodingKey {
-        case id, speech, voice, transcript = "speech_asr"
+        case id, speech, voice, words, transcript = "speech_asr"
     }
 }

@@ -59,7 +59,15 @@ struct ShardWriter {
             }
             if let (path, files, gap) = items[index].clips {
                 let silence = [Float](repeating: 0, count: Int(gap * 16_000))
-                try write(silence + files.flatMap { try AudioReader.readAll(.file($0)) + silence }, path, &done)
+                var sound = silence, times: [ClosedRange<Double>] = []
+                for file in files {
+                    let start = sound.count
+                    sound += try AudioReader.readAll(.file(file))
+                    times.append(Double(start) / 16_000...Double(sound.count) / 16_000)
+                    sound += silence
+                }
+                try write(sound, path, &done)
+                items[index].clipTimes = times
             }
         }
     }

@@ -70,6 +70,16 @@ enum Wordings {
         ["What does it say {a}?", "Which word is {a}?", "What is written {a}?", "Read the word {a}.", "What is the word {a}?"],
         validation: ["Say what is written {a}."], test: ["What word is {a}?", "Read what is written {a}."])
 
+    static let page = Wording(
+        ["Read the page.", "What does the page say?", "Read all words.", "What is written on the page?", "Read everything."],
+        validation: ["Say all words."], test: ["Read what is on the page.", "Which words are on the page?"])
+    static let wordAfter = Wording(
+        ["Which word comes after {a}?", "What comes after {a}?", "What is the word after {a}?", "Read the word after {a}.", "Which word follows {a}?"],
+        validation: ["Say the word after {a}."], test: ["What word follows {a}?", "Which is the word after {a}?"])
+    static let wordBefore = Wording(
+        ["Which word comes before {a}?", "What comes before {a}?", "What is the word before {a}?", "Read the word before {a}."],
+        validation: ["Say the word before {a}."], test: ["What word comes before {a}?", "Which is the word before {a}?"])
+
     static let number = Wording(
         ["What number is it?", "Which number do you see?", "Read the number.", "What is the number?", "What number is in the picture?",
          "Which number is written here?"],
