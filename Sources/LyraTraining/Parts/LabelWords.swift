@@ -1,4 +1,5 @@
 // The names of what pictures show, in a language model's words.
+import Foundation
 import LyraModel
 import LyraText
 import MLX
@@ -9,13 +10,17 @@ struct LabelWords {
     let vocabulary: WordEmbeddings
     /// Ids of each label's name, as a word within a sentence.
     let ids: [[Int32]]
+    /// How much of a token each label takes beside others. What is seldom seen takes more: a printed word, of which there are hundreds, lies
+    /// among its own letters and in a colour, which are everywhere and soon learnt.
+    private let weights: [Float]
     /// For each label the sum of its words' embeddings, and at the end that of nothing's: [labels + 1, width] float32.
     private let embeddings: MLXArray
 
     /// - Parameters:
+    ///   - counts: how often each label is there.
     ///   - model: a checkpoint.
     ///   - width: of the vision tower's tokens, which must be the checkpoint's.
-    init(_ labels: [String], of model: String, width: Int) throws {
+    init(_ labels: [String], counts: [Int], of model: String, width: Int) throws {
         let (location, configuration) = try ModelLocation.resolve(model)
         guard configuration.hiddenSize == width else {
             throw ConfigurationError.invalid(
@@ -23,6 +28,7 @@ struct LabelWords {
         }
         let vocabulary = try WordEmbeddings(location, configuration), space = vocabulary.tokenizer.encode(" ")
         ids = labels.map { label in vocabulary.tokenizer.encode(" " + label).filter { !space.contains($0) } }
+        weights = counts.map { Float(max(1, $0)) }.map { pow($0, -0.3) }
         self.vocabulary = vocabulary
         embeddings = stacked((ids + [vocabulary.nothing]).map(vocabulary.sum))
         eval(embeddings)
@@ -30,7 +36,7 @@ struct LabelWords {
 
     /// ``WordEmbeddings/entropy(_:_:)`` of the labels of each token.
     func entropy(_ tokens: MLXArray, _ labels: [[Int]?]) -> MLXArray {
-        vocabulary.entropy(tokens, labels.map { labels in labels.map { $0.map { ids[$0] } } })
+        vocabulary.entropy(tokens, labels.map { labels in labels.map { $0.map { .init(ids: ids[$0], weight: weights[$0]) } } })
     }
 
     /// The sum of the embeddings of each token's labels, or of nothing: [tokens, width]; 0 where it does not matter.

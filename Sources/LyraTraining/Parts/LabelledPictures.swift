@@ -34,6 +34,8 @@ struct LabelledPictures: Sendable {
     let count: Int
     /// All labels there are, in alphabetical order.
     let labels: [String]
+    /// How many regions have each of them, where the files were gone through for them.
+    let counts: [Int]
     private let numbers: [String: Int]
 
     /// Goes through the files once, for their labels.
@@ -49,13 +51,16 @@ struct LabelledPictures: Sendable {
         guard count > 0 else { throw DataFileError.noSamples(paths: sources.map(\.path)) }
         (self.parts, self.media, self.count) = (parts, media, count)
         if let known {
-            labels = known
+            (labels, counts) = (known, [])
         } else {
-            var found: Set<String> = []
+            var found: [String: Int] = [:]
             for part in parts {
-                for place in 0..<part.file.count { found.formUnion(try Self.stored(part, place).regions?.flatMap(\.labels) ?? []) }
+                for place in 0..<part.file.count {
+                    for label in try Self.stored(part, place).regions?.flatMap(\.labels) ?? [] { found[label, default: 0] += 1 }
+                }
             }
-            labels = found.sorted()
+            let sorted = found.sorted { $0.key < $1.key }
+            (labels, counts) = (sorted.map(\.key), sorted.map(\.value))
         }
         numbers = Dictionary(uniqueKeysWithValues: zip(labels, 0...))
     }

@@ -44,7 +44,7 @@ final class VisionTowerTraining: PartTraining {
         validation = settings.validation.isEmpty ? nil : try LabelledPictures(settings.validation, media, labels: labels)
 
         var weights = try TowerFolder.weights(folder, prefix: VisionTransformer.prefix(in:)) { _ = VisionTransformer($0, vision) }
-        let words = try configuration.languageModel.map { try LabelWords(labels, of: $0, width: vision.outputSize) }
+        let words = try configuration.languageModel.map { try LabelWords(labels, counts: pictures.counts, of: $0, width: vision.outputSize) }
         (self.words, lossNames) = (words, words == nil ? ["naming"] : ["total", "naming", "length"])
         if words == nil {
             let bound = 1 / Float(vision.outputSize).squareRoot()

@@ -19,6 +19,14 @@ struct WordEmbeddings {
     let nothing: [Int32]
     var count: Int { table.dim(0) }
 
+    /// What a token is to say.
+    struct Name {
+        /// Words or pieces of one, each as much as another.
+        var ids: [Int32]
+        /// How much of the token is for it, beside others in the same place.
+        var weight: Float = 1
+    }
+
     init(_ location: ModelLocation, _ configuration: LyraConfiguration) throws {
         let table = try WeightFiles.open(location.model).array("model.embed_tokens.weight").asType(.float32)
         guard table.shape == [configuration.vocabularySize, configuration.hiddenSize] else {
@@ -41,14 +49,15 @@ struct WordEmbeddings {
     ///
     /// - Parameters:
     ///   - tokens: [tokens, width]
-    ///   - wanted: for each token the names of what is in its place, each of one or more words and as much as another; none for nothing,
-    ///     nil where it does not matter.
-    func entropy(_ tokens: MLXArray, _ wanted: [[[Int32]]?]) -> MLXArray {
+    ///   - wanted: for each token the names of what is in its place, each of one or more words; none for nothing, nil where it does not
+    ///     matter.
+    func entropy(_ tokens: MLXArray, _ wanted: [[Name]?]) -> MLXArray {
         var shares = [Float](repeating: 0, count: wanted.count * count), weights: [Float] = []
         for (row, names) in wanted.enumerated() {
-            let weight: Float = names == nil ? 0 : names == [] ? 0.25 : 1, names = names == [] ? [nothing] : names ?? []
+            let weight: Float = names == nil ? 0 : names?.isEmpty == true ? 0.25 : 1
+            let names = names.map { $0.isEmpty ? [Name(ids: nothing)] : $0 } ?? [], all = names.reduce(0) { $0 + $1.weight }
             for name in names {
-                for id in name { shares[row * count + Int(id)] += weight / Float(names.count * name.count) }
+                for id in name.ids { shares[row * count + Int(id)] += weight * name.weight / (all * Float(name.ids.count)) }
             }
             weights.append(weight)
         }
