@@ -102,6 +102,24 @@ import Testing
         for name in ["answers", "voice", "speech"] { #expect(written.bytes("train/\(name).jsonl") == nil) }
     }
 
+    /// A picture told in writing: what is asked about it is in what is told.
+    @Test func scenesAreToldInWriting() async throws {
+        let folder = Folder()
+        let summary = try await DataSet.write(plan(folder, ["scenes": 60]))
+        #expect(summary.pictures == 0 && summary.utterances == 0)
+        var found = 0, asked = 0
+        for line in try folder.lines("train/scenes.jsonl") {
+            let turns = try #require(line["conversations"] as? [[String: String]]).map { $0["value"] ?? "" }
+            let told = try #require(turns.first).split(separator: "\n")
+            #expect(line["image"] == nil && turns.count == 8 && told.count == 2 && told[0].hasSuffix("."))
+            for answer in stride(from: 1, to: turns.count, by: 2).map({ turns[$0] }) where answer.hasPrefix("It says ") {
+                asked += 1
+                found += told[0].contains(answer.dropFirst(8).dropLast().split(separator: " ")[0]) ? 1 : 0
+            }
+        }
+        #expect(asked > 5 && found == asked)
+    }
+
     /// Files say truly what is heard in them: it decides which programs have to be there.
     @Test func filesTellWhatIsHeard() throws {
         let folder = Folder()

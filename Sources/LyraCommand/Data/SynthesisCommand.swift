@@ -56,6 +56,9 @@ struct DataSynthesisCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Pages full of words, to learn reading from. Default: 10000.", valueName: "n"))
     var pages: Int?
 
+    @Option(help: ArgumentHelp("What pictures would show, in writing, with questions. Default: 20000.", valueName: "n"))
+    var scenes: Int?
+
     @Option(help: ArgumentHelp("Pictures with a spoken question. Default: 20000.", valueName: "n"))
     var spoken: Int?
 
@@ -71,7 +74,7 @@ struct DataSynthesisCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Short videos with a question. Default: 5000.", valueName: "n"))
     var video: Int?
 
-    @Option(help: ArgumentHelp("A few spoken sentences with a question. Default: 5000.", valueName: "n"))
+    @Option(help: ArgumentHelp("A few spoken sentences with questions. Default: 5000.", valueName: "n"))
     var passages: Int?
 
     @Option(help: ArgumentHelp("News and diaries of minutes, with seven questions each. Default: 200.", valueName: "n"))
@@ -93,7 +96,7 @@ struct DataSynthesisCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Items of each file of validation and test. Default: 200.", valueName: "n"))
     var heldOut: Int?
 
-    @Option(help: ArgumentHelp("Written questions about each picture and page of training, and at most as many about each passage.", valueName: "n"))
+    @Option(help: ArgumentHelp("Written questions about each picture, page and scene of training, and at most as many about each passage.", valueName: "n"))
     var questions = 4
 
     @Option(help: ArgumentHelp("Longest recordings of training; the shortest take a minute.", valueName: "minutes"))
@@ -124,6 +127,7 @@ struct DataSynthesisCommand: AsyncParsableCommand {
         [
             ("pictures", pictures),
             ("pages", pages),
+            ("scenes", scenes),
             ("spoken", spoken),
             ("transcription", transcription),
             ("knowledge", knowledge),

@@ -22,6 +22,18 @@ enum Recipes {
         }
     }
 
+    /// Written questions about what a picture would show, told in writing: the same questions for a language model that does not see yet.
+    static func scene(questions: Int) -> Recipe {
+        { item in
+            let scene = SceneKind.random(&item.random).scene(item.split, &item.random)
+            for number in 0..<questions {
+                var question = scene.question(item.split, &item.random)
+                while question.kind == "describe" { question = scene.question(item.split, &item.random) }
+                item.record.ask((number == 0 ? scene.description.capitalised + ".\n" : "") + question.text, question.answer)
+            }
+        }
+    }
+
     /// Written questions about a page full of words.
     static func page(questions: Int) -> Recipe {
         { item in

@@ -13,7 +13,7 @@ public struct SynthesisPlan: Sendable {
     public var counts: [String: Int] = [:]
     /// Items of each file of validation and test; a twentieth of that many recordings of two hours, and so on.
     public var heldOut = 200
-    /// Written questions about each picture and page of training, and at most as many about each passage.
+    /// Written questions about each picture, page and scene of training, and at most as many about each passage.
     public var questions = 4
     /// Longest recordings of training, in minutes.
     public var longestMinutes = 10.0
@@ -32,6 +32,7 @@ public struct SynthesisPlan: Sendable {
     public static let files: [(name: String, count: Int, about: String)] = [
         ("pictures", 20_000, "Pictures with written questions."),
         ("pages", 10_000, "Pages full of words with written questions: what reading is learnt from."),
+        ("scenes", 20_000, "What pictures would show, in writing, with questions."),
         ("spoken", 20_000, "Pictures with a spoken question."),
         ("transcription", 20_000, "Sentences to be transcribed."),
         ("knowledge", 10_000, "Sums, small facts and commands, most of them spoken."),
@@ -66,6 +67,7 @@ public struct SynthesisPlan: Sendable {
             switch name {
             case "pictures": return DataFile(name, count, sound: .nothing, Recipes.pictures(questions: questions))
             case "pages": return DataFile(name, count, sound: .nothing, Recipes.page(questions: questions))
+            case "scenes": return DataFile(name, count, sound: .nothing, Recipes.scene(questions: questions))
             case "spoken": return DataFile(name, count, Recipes.spoken(.train))
             case "transcription": return DataFile(name, count, Recipes.transcription(.train))
             case "knowledge": return DataFile(name, count, Recipes.knowledge(.train, byVoice: 0.7))
