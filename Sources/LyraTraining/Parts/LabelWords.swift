@@ -11,10 +11,14 @@ struct LabelWords {
     /// Ids of each label's name, as a word within a sentence.
     let ids: [[Int32]]
     /// How much of a token each label takes beside others. What is seldom seen takes more: a printed word, of which there are hundreds, lies
-    /// among its own letters and in a colour, which are everywhere and soon learnt.
+    /// in a colour, which is everywhere and soon learnt.
     private let weights: [Float]
     /// For each label the sum of its words' embeddings, and at the end that of nothing's: [labels + 1, width] float32.
     private let embeddings: MLXArray
+
+    /// Whether a label is something to say. A small letter is not: it lies in a word, and a token that says the letters too says the word
+    /// less loudly.
+    static func isName(_ label: String) -> Bool { !(label.count == 1 && label.allSatisfy(\.isLowercase)) }
 
     /// - Parameters:
     ///   - counts: how often each label is there.

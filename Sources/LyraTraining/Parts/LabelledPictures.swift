@@ -39,9 +39,11 @@ struct LabelledPictures: Sendable {
     private let numbers: [String: Int]
 
     /// Goes through the files once, for their labels.
-    /// - Parameter labels: those to be used instead; others are left out.
+    /// - Parameters:
+    ///   - labels: those to be used instead; others are left out.
+    ///   - isLabel: whether one of those found is to be used.
     /// - Throws: ``DataFileError``, ``BadSample``.
-    init(_ sources: [DataSource], _ media: MediaPreparation, labels known: [String]? = nil) throws {
+    init(_ sources: [DataSource], _ media: MediaPreparation, labels known: [String]? = nil, where isLabel: (String) -> Bool = { _ in true }) throws {
         var parts: [Part] = [], count = 0
         for source in sources {
             let file = try DataFile(source.path)
@@ -59,7 +61,7 @@ struct LabelledPictures: Sendable {
                     for label in try Self.stored(part, place).regions?.flatMap(\.labels) ?? [] { found[label, default: 0] += 1 }
                 }
             }
-            let sorted = found.sorted { $0.key < $1.key }
+            let sorted = found.filter { isLabel($0.key) }.sorted { $0.key < $1.key }
             (labels, counts) = (sorted.map(\.key), sorted.map(\.value))
         }
         numbers = Dictionary(uniqueKeysWithValues: zip(labels, 0...))

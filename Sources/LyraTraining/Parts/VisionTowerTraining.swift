@@ -37,7 +37,7 @@ final class VisionTowerTraining: PartTraining {
         let path = folder + "/preprocessor_config.json"
         processor = FileManager.default.fileExists(atPath: path) ? try .load(path) : ImageProcessorConfiguration()
         let media = MediaPreparation(vision: vision, processor: processor)
-        let pictures = try LabelledPictures(settings.data, media)
+        let pictures = try LabelledPictures(settings.data, media) { configuration.languageModel == nil || LabelWords.isName($0) }
         guard !pictures.labels.isEmpty else { throw TrainingError.noUsableSamples("pictures with labelled regions: the data") }
         let labels = pictures.labels
         (self.pictures, self.labels) = (pictures, labels)
