@@ -19,7 +19,7 @@ struct Item {
     /// Recordings of people that are put together.
     private(set) var clips: (path: String, files: [String], gap: Double)?
     /// When each of them is heard, in seconds.
-    var clipTimes: [ClosedRange<Double>] = []
+    private(set) var clipTimes: [ClosedRange<Double>] = []
 
     init(_ split: Split, _ file: DataFile, _ index: Int, seed: UInt64, format: AudioFormat) {
         (self.split, self.file, self.index, self.format) = (split, file, index, format)
@@ -108,17 +108,16 @@ struct Item {
     // MARK: Questions
 
     /// Asks about the recording, in writing or by voice.
-    mutating func ask(_ question: Question, _ speakers: Speakers, byVoice: Double, about events: [Int]) {
+    mutating func ask(_ question: Question, _ speakers: Speakers, byVoice isByVoice: Bool, about events: [Int]) {
         record.events += events
-        let recording = record.conversations.isEmpty ? "<speech>\n" : ""
-        if random.chance(byVoice) {
+        var text = question.text
+        if isByVoice {
             let voice = record.voice
             say(SpokenText(question.text, speakers.voice(&random), &random))
             record.voice = voice
-            record.ask(recording + "<speech>", question.answer)
-        } else {
-            record.ask(recording + question.text, question.answer)
+            text = "<speech>"
         }
+        record.ask(text, question.answer, about: "<speech>\n")
     }
 
     /// Notes what a test item measures, and the right answers.
@@ -138,6 +137,9 @@ struct Item {
             records[index].factSeconds = seconds.isEmpty ? nil : seconds
         }
     }
+
+    /// Notes when the recordings that are put together are heard.
+    mutating func complete(clips times: [ClosedRange<Double>]) { clipTimes = times }
 
     /// Puts what would be spoken into the lines' text.
     mutating func writeOut() throws {

@@ -17,7 +17,7 @@ extension Recipes {
                 let isAbsent = item.random.chance(absent)
                 let question =
                     isAbsent ? Recording.missing(from: facts, item.split, &item.random).absent : facts[index].question
-                item.ask(question, speakers, byVoice: isByVoice ? 1 : 0, about: isAbsent ? [] : [index])
+                item.ask(question, speakers, byVoice: isByVoice, about: isAbsent ? [] : [index])
                 item.measure(ability, question)
             }
         }
@@ -63,7 +63,8 @@ extension Recipes {
             }
             for (number, (question, events)) in questions.enumerated() {
                 if number > 0 { item.nextRecord() }
-                item.ask(question, speakers, byVoice: 0.2, about: events)
+                let isByVoice = item.random.chance(0.2)
+                item.ask(question, speakers, byVoice: isByVoice, about: events)
                 item.measure(question.kind == "needle" || ability == nil ? ability : "long_" + question.kind, question)
             }
         }

@@ -16,7 +16,7 @@ enum Recipes {
                 while questions > 1, number != describing, question.kind == "describe" {
                     question = scene.question(item.split, &item.random)
                 }
-                item.record.ask((number == 0 ? "<image>\n" : "") + question.text, question.answer)
+                item.record.ask(question.text, question.answer, about: "<image>\n")
                 item.measure(ability, question)
             }
         }
@@ -26,10 +26,10 @@ enum Recipes {
     static func scene(questions: Int) -> Recipe {
         { item in
             let scene = SceneKind.random(&item.random).scene(item.split, &item.random)
-            for number in 0..<questions {
+            for _ in 0..<questions {
                 var question = scene.question(item.split, &item.random)
                 while question.kind == "describe" { question = scene.question(item.split, &item.random) }
-                item.record.ask((number == 0 ? scene.description.capitalised + ".\n" : "") + question.text, question.answer)
+                item.record.ask(question.text, question.answer, about: scene.description.capitalised + ".\n")
             }
         }
     }
@@ -39,9 +39,9 @@ enum Recipes {
         { item in
             let scene = item.split.draw(&item.random, content: { "page/\($0.content)" }) { PageScene(&$0) }
             item.show(scene)
-            for number in 0..<questions {
+            for _ in 0..<questions {
                 let question = scene.question(item.split, &item.random)
-                item.record.ask((number == 0 ? "<image>\n" : "") + question.text, question.answer)
+                item.record.ask(question.text, question.answer, about: "<image>\n")
             }
         }
     }
@@ -112,14 +112,14 @@ enum Recipes {
             let scene = Dialogues.scene(item.split, &item.random)
             item.show(scene)
             let voice = item.random.chance(0.5) ? SpokenText("", speakers.voice(&item.random), &item.random) : nil
-            for (number, question) in scene.dialogue(item.split, &item.random).enumerated() {
+            for question in scene.dialogue(item.split, &item.random) {
                 var text = question.text
                 if var spoken = voice {
                     spoken.text = text
                     item.say(spoken)
                     text = "<speech>"
                 }
-                item.record.ask((number == 0 ? "<image>\n" : "") + text, question.answer)
+                item.record.ask(text, question.answer, about: "<image>\n")
                 item.measure(ability, question)
             }
         }

@@ -34,8 +34,9 @@ struct Record: Encodable {
     /// Events of the recording that the question is about; becomes `factSeconds`. Not written.
     var events: [Int] = []
 
-    mutating func ask(_ question: String, _ answer: String) {
-        conversations += [Turn(from: "human", value: question), Turn(from: "gpt", value: answer)]
+    /// - Parameter context: what the item's questions are about; stands before the first of them.
+    mutating func ask(_ question: String, _ answer: String, about context: String = "") {
+        conversations += [Turn(from: "human", value: (conversations.isEmpty ? context : "") + question), Turn(from: "gpt", value: answer)]
     }
 
     /// Replaces speech by its transcripts.

@@ -67,7 +67,7 @@ struct ShardWriter {
                     sound += silence
                 }
                 try write(sound, path, &done)
-                items[index].clipTimes = times
+                items[index].complete(clips: times)
             }
         }
     }

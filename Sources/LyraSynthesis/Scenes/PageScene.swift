@@ -34,13 +34,14 @@ struct PageScene: Scene {
         for (row, line) in lines.enumerated() {
             let font = Font.random(&random), style = random.below(3)
             let texts = line.words.map { [$0, $0.uppercased(), $0.capitalised][style] }, gap = random.real(0.4...0.8)
-            var size = min(48, band * random.real(0.5...0.75)), wide = 0.0
-            // Not wider than the page with its margins. Small letters are not in proportion to large ones, so twice.
-            for _ in 0..<3 {
-                size = wide > side - 12 ? size * (side - 12) / wide : size
+            func width(_ size: Double) -> Double {
                 canvas.font(font, size: size)
-                wide = texts.reduce(0) { $0 + canvas.size(of: $1).width } + gap * size * Double(texts.count - 1)
+                return texts.reduce(0) { $0 + canvas.size(of: $1).width } + gap * size * Double(texts.count - 1)
             }
+            var size = min(48, band * random.real(0.5...0.75))
+            // Not wider than the page with its margins; small letters are not in proportion to large ones, so twice.
+            for _ in 0..<2 { size *= min(1, (side - 12) / width(size)) }
+            let wide = width(size)
             var x = 6 + random.real(0...1) * max(0, side - 12 - wide)
             let y = band * (Double(row) + 0.5) + size * 0.35
             for text in texts {
