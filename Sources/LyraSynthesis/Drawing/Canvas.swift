@@ -12,7 +12,7 @@ final class Canvas {
     let width, height: Int
     private let surface: OpaquePointer
     let context: OpaquePointer
-    /// What has been drawn where, as far as it was labelled; text always is.
+    /// What is to be read where, as far as it was labelled; letters always are.
     private(set) var regions: [Region] = []
     /// Cairo 1.16 opens and closes fonts in one FreeType library from any thread without a lock of its own, which crashes.
     private static let fonts = Mutex(())
@@ -82,32 +82,25 @@ final class Canvas {
     }
 
     /// Text with its ink's middle at the point.
-    func text(_ text: String, centredAt x: Double, _ y: Double, labels: [String] = []) {
+    func text(_ text: String, centredAt x: Double, _ y: Double) {
         let extents = extents(of: text)
-        self.text(text, at: x - extents.x_bearing - extents.width / 2, y - extents.y_bearing - extents.height / 2, labels: labels)
+        self.text(text, at: x - extents.x_bearing - extents.width / 2, y - extents.y_bearing - extents.height / 2)
     }
 
-    /// Text from a point on its base line. Its region gets its words, its letters and what else is given as labels.
-    func text(_ text: String, at x: Double, _ y: Double, labels: [String] = []) {
+    /// Text from a point on its base line. Each of its letters and digits gets a region.
+    func text(_ text: String, at x: Double, _ y: Double) {
         cairo_move_to(context, x, y)
         Canvas.fonts.withLock { _ in cairo_show_text(context, text) }
         let extents = extents(of: text), top = y + extents.y_bearing, bottom = top + extents.height
         func advance(_ count: Int) -> Double { x + self.extents(of: String(text.prefix(count))).x_advance }
-        var start = 0
-        for word in text.split(separator: " ") {
-            // Numbers of more digits are too many to know each.
-            let isKnown = word.contains(where: \.isLetter) ? word.count > 1 : word.count == 2
-            label(advance(start), top, advance(start + word.count), bottom, labels + (isKnown ? ["\(word.lowercased())"] : []))
-            for (place, letter) in word.enumerated() {
-                label(advance(start + place), top, advance(start + place + 1), bottom, [letter.lowercased()])
-            }
-            start += word.count + 1
+        for (place, letter) in text.enumerated() where letter != " " {
+            label(advance(place), top, advance(place + 1), bottom, [Region.letter + letter.lowercased()])
         }
     }
 
     // MARK: Labels
 
-    /// Notes what is in a part of the picture.
+    /// Notes what is to be read in a part of the picture: see ``Region``.
     func label(_ x0: Double, _ y0: Double, _ x1: Double, _ y1: Double, _ labels: [String]) {
         guard !labels.isEmpty else { return }
         regions.append(Region(box: [x0, y0, x1, y1].map { ($0 * 10).rounded() / 10 }, labels: labels))
@@ -154,11 +147,16 @@ final class Canvas {
     }
 }
 
-/// A part of a picture and what is there to see: "red", "circle", "tiger", "t".
+/// A part of a picture and what is to be read there, in order: "big", "red", "circle". Words stand in it as on a page, from left to right and
+/// line by line, so that all regions of a picture together are a short text about it. Parts are larger than what they tell of where there is
+/// room, so that there is room for the words as well.
 struct Region: Encodable, Sendable, Equatable {
     /// Left, top, right and bottom, in pixels.
     var box: [Double]
     var labels: [String]
+
+    /// What the label of a single printed letter or digit begins with.
+    static let letter = "letter "
 }
 
 /// A typeface that a Debian package brings.

@@ -43,12 +43,12 @@ struct BarChart: Scene {
             canvas.set(bar.colour.shade(&random))
             canvas.rectangle(x - width / 2, base - height, width, height)
             let extreme = bars.contains { $0.value > bar.value } ? bars.contains { $0.value < bar.value } ? [] : ["shortest"] : ["tallest"]
-            let labels = ["value \(NumberWords.text(bar.value))", bar.colour.rawValue] + extreme + ["bar"]
-            canvas.label(x - width / 2, base - height, x + width / 2, base, labels)
+            // From top to bottom, the name where it is printed.
+            canvas.label(x - slot / 2, 0, x + slot / 2, side, extreme + [bar.colour.rawValue, NumberWords.text(bar.value), bar.label])
             canvas.set((0.1, 0.1, 0.1))
             // Names of neighbours lie in two rows, so that long ones stay readable.
             canvas.fit(bar.label, font, size: 14, width: min(2 * slot - 4, 2 * min(x, side - x) - 4))
-            canvas.text(bar.label, centredAt: x, base + (index % 2 == 0 ? 9 : 23), labels: labels)
+            canvas.text(bar.label, centredAt: x, base + (index % 2 == 0 ? 9 : 23))
             if showsValues {
                 canvas.font(font, size: 15)
                 canvas.text("\(bar.value)", centredAt: x, base - height - 10)

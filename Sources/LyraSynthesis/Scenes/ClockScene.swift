@@ -33,7 +33,8 @@ struct ClockScene: Scene {
     func draw(_ canvas: Canvas, _ random: inout SeededRandom) {
         canvas.fill(random.pick(Colour.papers))
         if isDigital { drawDigits(canvas, &random) } else { drawFace(canvas, &random) }
-        canvas.label(28, 28, 196, 196, ["hour \(NumberWords.text(hour))", "minute \(NumberWords.text(minute))", colour.rawValue, "clock"])
+        let words = time.split { $0 == " " || $0 == "-" }.map(String.init)
+        canvas.label(0, 0, Double(canvas.width), Double(canvas.height), [colour.rawValue, "clock"] + words)
     }
 
     private func drawDigits(_ canvas: Canvas, _ random: inout SeededRandom) {

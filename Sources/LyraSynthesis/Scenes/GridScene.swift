@@ -42,7 +42,7 @@ struct GridScene: Scene {
             let x = left + step * (Double(shape.place % side) + 0.5), y = top + step * (Double(shape.place / side) + 0.5)
             let radius = step * random.real(0.3...0.38)
             shape.kind.draw(canvas, x, y, radius: radius, shape.colour.shade(&random))
-            canvas.label(around: x, y, radius: radius, shape.labels + cell(shape.place).split(separator: " ").map(String.init))
+            canvas.label(around: x, y, radius: step / 2, shape.labels + cell(shape.place).split(separator: " ").map(String.init))
         }
     }
 

@@ -33,7 +33,8 @@ struct MapScene: Scene {
             canvas.rectangle(x + 1, y + 1, 66, 66, outline: 1.5)
             canvas.set((0.05, 0.05, 0.05))
             canvas.fit(site.name, font, size: 20, width: 62)
-            canvas.text(site.name, centredAt: x + 34, y + 34, labels: Place.labels(block))
+            canvas.text(site.name, centredAt: x + 34, y + 34)
+            canvas.label(x, y, x + 68, y + 68, [site.name] + Place.labels(block))
         }
     }
 

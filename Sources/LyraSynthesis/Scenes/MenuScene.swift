@@ -25,6 +25,7 @@ struct MenuScene: Scene {
         canvas.set(ink.rgb)
         canvas.fit(title, Font(family: font.family, bold: true), size: 28, width: 150)
         canvas.text(title, centredAt: side / 2, 28)
+        canvas.label(0, 0, side, 50, [title.lowercased()])
         canvas.line(16, 50, side - 16, 50, width: 2)
         for (index, row) in rows.enumerated() {
             let y = 60 + step * (Double(index) + 0.5)
@@ -33,6 +34,9 @@ struct MenuScene: Scene {
             canvas.font(font, size: 26)
             let price = "\(row.price)", width = canvas.size(of: price).width
             canvas.text(price, at: side - 22 - width, y + 8)
+            let rank = rows.allSatisfy { $0.price >= row.price } ? ["cheapest"] : rows.allSatisfy { $0.price <= row.price } ? ["expensive"] : []
+            canvas.label(0, y - step / 2, 140, y + step / 2, [row.item])
+            canvas.label(140, y - step / 2, side, y + step / 2, [NumberWords.text(row.price)] + rank)
         }
     }
 

@@ -33,7 +33,12 @@ struct NumberScene: Scene {
             canvas.rectangle(x - width / 2 - 14, y - height / 2 - 14, width + 28, height + 28, outline: 3)
         }
         canvas.set(colour.shade(&random))
-        canvas.text(digits, centredAt: x, y, labels: [colour.rawValue])
+        canvas.text(digits, centredAt: x, y)
+        // As large as the largest number, so that each digit has its own columns.
+        for (place, digit) in digits.enumerated() {
+            canvas.label(side / 4 * Double(place), 56, side / 4 * Double(place + 1), side, ["\(digit)"])
+        }
+        canvas.label(0, 0, side, 56, (title.map { [$0] } ?? []) + [colour.rawValue])
         if let title {
             canvas.font(font, size: 28)
             canvas.set((0.15, 0.15, 0.15))

@@ -23,9 +23,9 @@ struct OverlapScene: Scene {
         let x = Double(canvas.width) / 2 + random.real(-12...12), y = Double(canvas.height) / 2 + random.real(-12...12)
         back.kind.draw(canvas, x + dx * distance / 2, y + dy * distance / 2, radius: radius, back.colour.shade(&random))
         front.kind.draw(canvas, x - dx * distance / 2, y - dy * distance / 2, radius: radius, front.colour.shade(&random))
-        // Of the one behind, what is seen.
-        canvas.label(around: x + dx * distance, y + dy * distance, radius: radius * 0.6, back.labels + ["behind"])
-        canvas.label(around: x - dx * distance / 2, y - dy * distance / 2, radius: radius, front.labels + ["in front"])
+        let width = Double(canvas.width), height = Double(canvas.height)
+        canvas.label(0, 0, width, height / 2, ["front"] + front.labels)
+        canvas.label(0, height / 2, width, height, ["behind"] + back.labels)
     }
 
     var description: String { "\(front.name.withArticle) in front of \(back.name.withArticle)" }

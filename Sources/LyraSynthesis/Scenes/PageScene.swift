@@ -44,11 +44,13 @@ struct PageScene: Scene {
             let wide = width(size)
             var x = 6 + random.real(0...1) * max(0, side - 12 - wide)
             let y = band * (Double(row) + 0.5) + size * 0.35
-            for text in texts {
-                let ink = next == place ? colour : line.ink
+            for (text, word) in zip(texts, line.words) {
+                let ink = next == place ? colour : line.ink, start = x
                 canvas.set(ink.shade(&random))
-                canvas.text(text, at: x, y, labels: [ink.rawValue])
-                x += canvas.size(of: text).width + gap * size
+                canvas.text(text, at: x, y)
+                x += canvas.size(of: text).width
+                canvas.label(start, band * Double(row), x, band * Double(row + 1), [word, ink.rawValue])
+                x += gap * size
                 next += 1
             }
         }

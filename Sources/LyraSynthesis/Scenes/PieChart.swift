@@ -40,7 +40,7 @@ struct PieChart: Scene {
             cairo_set_line_width(context, 2)
             cairo_stroke(context)
             let middle = (angle + end) / 2, rank = slices.count { $0.size > slice.size }
-            let labels = [slice.colour.rawValue, rank == 0 ? "largest" : rank == slices.count - 1 ? "smallest" : "between", "slice"]
+            let labels = [rank == 0 ? "largest" : rank == slices.count - 1 ? "smallest" : "middle", slice.colour.rawValue]
             canvas.label(around: x + radius * 0.62 * cos(middle), y + radius * 0.62 * sin(middle), radius: 15, labels)
             angle = end
             let row = 112 + (Double(index) - Double(slices.count - 1) / 2) * 34
@@ -48,7 +48,8 @@ struct PieChart: Scene {
             canvas.rectangle(164, row - 16, 50, 10)
             canvas.set((0.1, 0.1, 0.1))
             canvas.fit(slice.label, font, size: 16, width: 56)
-            canvas.text(slice.label, at: 164, row + 9, labels: labels)
+            canvas.text(slice.label, at: 164, row + 9)
+            canvas.label(152, row - 17, 224, row + 17, labels + [slice.label])
         }
     }
 

@@ -13,7 +13,7 @@ struct PlacedShape: Sendable, Equatable {
     var column: Int { place % 3 }
     var name: String { "\(colour) \(kind)" }
     var fullName: String { "\(isBig ? "big" : "small") \(name)" }
-    var labels: [String] { [kind.rawValue, colour.rawValue] }
+    var labels: [String] { [colour.rawValue, kind.rawValue] }
 }
 
 /// The nine places.
@@ -23,7 +23,7 @@ enum Place {
         "at the top left", "at the top", "at the top right", "on the left", "in the middle", "on the right",
         "at the bottom left", "at the bottom", "at the bottom right",
     ]
-    /// What a region there is labelled with: "top" and "left".
+    /// The same in single words.
     static func labels(_ place: Int) -> [String] { names[place].split(separator: " ").map(String.init) }
 }
 
@@ -61,7 +61,8 @@ struct ShapeScene: Scene {
             let x = (Double(shape.column) + 0.5) * cell + random.real(-slack...slack)
             let y = (Double(shape.row) + 0.5) * cell + random.real(-slack...slack)
             shape.kind.draw(canvas, x, y, radius: radius, shape.colour.shade(&random))
-            canvas.label(around: x, y, radius: radius, shape.labels + [shape.isBig ? "big" : "small"] + Place.labels(shape.place))
+            let left = Double(shape.column) * cell, top = Double(shape.row) * cell
+            canvas.label(left, top, left + cell, top + cell, [shape.isBig ? "big" : "small"] + shape.labels + Place.labels(shape.place))
         }
     }
 

@@ -38,7 +38,9 @@ struct SignScene: Scene {
                 canvas.rectangle(x - width / 2 - 10, y - height / 2 - 10, width + 20, height + 20, outline: 2)
             }
             canvas.set(label.colour.shade(&random))
-            canvas.text(text, centredAt: x, y, labels: [label.colour.rawValue])
+            canvas.text(text, centredAt: x, y)
+            let place = labels.count == 1 ? [] : [index == 0 ? "top" : "bottom"]
+            canvas.label(x - width / 2 - 14, y - height / 2 - 14, x + width / 2 + 14, y + height / 2 + 14, place + [label.word, label.colour.rawValue])
         }
     }
 

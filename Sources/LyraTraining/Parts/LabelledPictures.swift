@@ -34,16 +34,17 @@ struct LabelledPictures: Sendable {
     let count: Int
     /// All labels there are, in alphabetical order.
     let labels: [String]
-    /// How many regions have each of them, where the files were gone through for them.
-    let counts: [Int]
-    private let numbers: [String: Int]
+    /// What the labels of regions are made of.
+    private let numbers: [String: [Int]]
 
     /// Goes through the files once, for their labels.
     /// - Parameters:
     ///   - labels: those to be used instead; others are left out.
-    ///   - isLabel: whether one of those found is to be used.
+    ///   - parts: what a region's label is made of, each part a label of its own.
     /// - Throws: ``DataFileError``, ``BadSample``.
-    init(_ sources: [DataSource], _ media: MediaPreparation, labels known: [String]? = nil, where isLabel: (String) -> Bool = { _ in true }) throws {
+    init(
+        _ sources: [DataSource], _ media: MediaPreparation, labels known: [String]? = nil, parts split: (String) -> [String] = { [$0] }
+    ) throws {
         var parts: [Part] = [], count = 0
         for source in sources {
             let file = try DataFile(source.path)
@@ -52,19 +53,14 @@ struct LabelledPictures: Sendable {
         }
         guard count > 0 else { throw DataFileError.noSamples(paths: sources.map(\.path)) }
         (self.parts, self.media, self.count) = (parts, media, count)
-        if let known {
-            (labels, counts) = (known, [])
-        } else {
-            var found: [String: Int] = [:]
-            for part in parts {
-                for place in 0..<part.file.count {
-                    for label in try Self.stored(part, place).regions?.flatMap(\.labels) ?? [] { found[label, default: 0] += 1 }
-                }
-            }
-            let sorted = found.filter { isLabel($0.key) }.sorted { $0.key < $1.key }
-            (labels, counts) = (sorted.map(\.key), sorted.map(\.value))
+        var found: Set<String> = []
+        for part in parts {
+            for place in 0..<part.file.count { found.formUnion(try Self.stored(part, place).regions?.flatMap(\.labels) ?? []) }
         }
-        numbers = Dictionary(uniqueKeysWithValues: zip(labels, 0...))
+        let made = found.map { ($0, split($0)) }
+        labels = known ?? Set(made.flatMap(\.1)).sorted()
+        let places = Dictionary(uniqueKeysWithValues: zip(labels, 0...))
+        numbers = Dictionary(uniqueKeysWithValues: made.map { ($0, $1.compactMap { places[$0] }) })
     }
 
     private static func stored(_ part: Part, _ place: Int) throws -> Stored {
@@ -104,11 +100,14 @@ struct LabelledPictures: Sendable {
         let scale = (x: Double(columns) / Double(size.width), y: Double(rows) / Double(size.height))
         var labels = [Set<Int>](repeating: [], count: rows * columns), touched = [Bool](repeating: false, count: rows * columns)
         for region in regions {
-            let numbers = region.labels.compactMap { self.numbers[$0] }
+            let numbers = region.labels.flatMap { self.numbers[$0] ?? [] }
             let (left, right) = (region.box[0] * scale.x, region.box[2] * scale.x)
             let (top, bottom) = (region.box[1] * scale.y, region.box[3] * scale.y)
-            for row in Self.tokens(top, bottom, rows) {
-                for column in Self.tokens(left, right, columns) { labels[row * columns + column].formUnion(numbers) }
+            let held = Self.tokens(top, bottom, rows).flatMap { row in Self.tokens(left, right, columns).map { row * columns + $0 } }
+            // In reading order, each label as many tokens as another, or each token as many labels.
+            for (place, token) in held.enumerated() {
+                let first = place * numbers.count / held.count, last = max(first + 1, (place + 1) * numbers.count / held.count)
+                labels[token].formUnion(numbers[first..<min(last, numbers.count)])
             }
             for row in Self.touched(top, bottom, rows) {
                 for column in Self.touched(left, right, columns) { touched[row * columns + column] = true }

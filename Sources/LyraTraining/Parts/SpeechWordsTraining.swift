@@ -93,7 +93,7 @@ final class SpeechWordsTraining: PartTraining {
 
     func losses(_ batch: SpeechBatch, _ weights: [String: MLXArray]) throws -> [MLXArray] {
         let tokens = try network(weights, isTraced: true)(logMels(batch))
-        let wanted = batch.windows.flatMap { labels($0, tokens: tokens.dim(1)) }.map { $0.map { $0.sorted().map { WordEmbeddings.Name(ids: [$0]) } } }
+        let wanted = batch.windows.flatMap { labels($0, tokens: tokens.dim(1)) }.map { $0.map { $0.sorted() } }
         let flat = tokens.reshaped([wanted.count, words.table.dim(1)])
         let entropy = words.entropy(flat, wanted), penalty = words.penalty(flat)
         return [entropy + penalty, entropy, penalty]

@@ -37,14 +37,16 @@ final class VisionTowerTraining: PartTraining {
         let path = folder + "/preprocessor_config.json"
         processor = FileManager.default.fileExists(atPath: path) ? try .load(path) : ImageProcessorConfiguration()
         let media = MediaPreparation(vision: vision, processor: processor)
-        let pictures = try LabelledPictures(settings.data, media) { configuration.languageModel == nil || LabelWords.isName($0) }
+        let vocabulary = try configuration.languageModel.map { try WordEmbeddings(of: $0, width: vision.outputSize) }
+        let parts = { label in vocabulary.map { LabelWords.names(of: label, $0) } ?? [label] }
+        let pictures = try LabelledPictures(settings.data, media, parts: parts)
         guard !pictures.labels.isEmpty else { throw TrainingError.noUsableSamples("pictures with labelled regions: the data") }
         let labels = pictures.labels
         (self.pictures, self.labels) = (pictures, labels)
-        validation = settings.validation.isEmpty ? nil : try LabelledPictures(settings.validation, media, labels: labels)
+        validation = settings.validation.isEmpty ? nil : try LabelledPictures(settings.validation, media, labels: labels, parts: parts)
 
         var weights = try TowerFolder.weights(folder, prefix: VisionTransformer.prefix(in:)) { _ = VisionTransformer($0, vision) }
-        let words = try configuration.languageModel.map { try LabelWords(labels, counts: pictures.counts, of: $0, width: vision.outputSize) }
+        let words = vocabulary.map { LabelWords(labels, $0) }
         (self.words, lossNames) = (words, words == nil ? ["naming"] : ["total", "naming", "length"])
         if words == nil {
             let bound = 1 / Float(vision.outputSize).squareRoot()

@@ -19,12 +19,16 @@ struct WordEmbeddings {
     let nothing: [Int32]
     var count: Int { table.dim(0) }
 
-    /// What a token is to say.
-    struct Name {
-        /// Words or pieces of one, each as much as another.
-        var ids: [Int32]
-        /// How much of the token is for it, beside others in the same place.
-        var weight: Float = 1
+    /// - Parameters:
+    ///   - model: a checkpoint.
+    ///   - width: what reads or speaks in the words has tokens of it, which must be the checkpoint's.
+    init(of model: String, width: Int) throws {
+        let (location, configuration) = try ModelLocation.resolve(model)
+        guard configuration.hiddenSize == width else {
+            throw ConfigurationError.invalid(
+                key: "language_model", value: "a width of \(configuration.hiddenSize)", expected: "the tower's, \(width)")
+        }
+        try self.init(location, configuration)
     }
 
     init(_ location: ModelLocation, _ configuration: LyraConfiguration) throws {
@@ -49,16 +53,12 @@ struct WordEmbeddings {
     ///
     /// - Parameters:
     ///   - tokens: [tokens, width]
-    ///   - wanted: for each token the names of what is in its place, each of one or more words; none for nothing, nil where it does not
-    ///     matter.
-    func entropy(_ tokens: MLXArray, _ wanted: [[Name]?]) -> MLXArray {
+    ///   - wanted: for each token the words of what is in its place; none for nothing, nil where it does not matter.
+    func entropy(_ tokens: MLXArray, _ wanted: [[Int32]?]) -> MLXArray {
         var shares = [Float](repeating: 0, count: wanted.count * count), weights: [Float] = []
-        for (row, names) in wanted.enumerated() {
-            let weight: Float = names == nil ? 0 : names?.isEmpty == true ? 0.25 : 1
-            let names = names.map { $0.isEmpty ? [Name(ids: nothing)] : $0 } ?? [], all = names.reduce(0) { $0 + $1.weight }
-            for name in names {
-                for id in name.ids { shares[row * count + Int(id)] += weight * name.weight / (all * Float(name.ids.count)) }
-            }
+        for (row, ids) in wanted.enumerated() {
+            let weight: Float = ids == nil ? 0 : ids?.isEmpty == true ? 0.25 : 1, ids = ids.map { $0.isEmpty ? nothing : $0 } ?? []
+            for id in ids { shares[row * count + Int(id)] += weight / Float(ids.count) }
             weights.append(weight)
         }
         let logits = logits(tokens), weight = MLXArray(weights, [weights.count, 1])

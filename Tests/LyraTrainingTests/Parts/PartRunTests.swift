@@ -114,15 +114,17 @@ import Testing
         let media = MediaPreparation(vision: Preset.tiny.configurations.vision, processor: ImageProcessorConfiguration())
         #expect(try LabelledPictures([DataSource(edge)], media).item(0, side: 28).labels == [[0], nil, [], []])
 
-        // A label that is not used leaves open where it is.
-        #expect(try LabelledPictures([DataSource(edge)], media) { $0 != "a" }.item(0, side: 28).labels == [nil, nil, [], []])
-        #expect(["h", "A", "7", "go"].map(LabelWords.isName) == [false, true, true, true])
-        // What is seldom seen takes more of a token.
-        for counts in [[4_000, 1], [1, 4_000]] {
-            let words = try LabelWords(["k", "x"], counts: counts, of: place.model, width: tower.outputSize), sums = words.sums([[0], [1]])
-            let losses = (0..<2).map { words.entropy(sums[$0..<$0 + 1], [[0, 1]]).item(Float.self) }
-            #expect(counts[0] > counts[1] ? losses[1] < losses[0] : losses[0] < losses[1], "\(losses)")
+        // Labels stand in their region in reading order; what is made of several takes as many places, what of none leaves its place open.
+        let whole = try place.write("whole.jsonl", #"{"id": "9", "image": "train-0.png", "regions": [{"box": [0, 0, 56, 56], "labels": ["a", "bc"]}, {"box": [0, 28, 56, 56], "labels": ["-"]}]}"# + "\n")
+        func labels(_ parts: (String) -> [String]) throws -> [[Int]?] {
+            let pictures = try LabelledPictures([DataSource(whole)], media, parts: parts), found = try pictures.item(0, side: 28).labels
+            #expect(pictures.labels.count == Set(found.flatMap { $0 ?? [] }).count)
+            return found
         }
+        #expect(try labels { $0 == "-" ? [] : [$0] } == [[0], [0], [1], [1]])
+        #expect(try labels { $0 == "-" ? [] : $0.map(String.init) } == [[0], [0], [1], [2]])
+        #expect(try LabelledPictures([DataSource(edge)], media) { $0 == "a" ? [] : [$0] }.item(0, side: 28).labels == [nil, nil, [], []])
+        #expect(try LabelWords.names(of: "letter h", WordEmbeddings(of: place.model, width: tower.outputSize)).isEmpty)
 
         // What is not a box is named with its place.
         let bad = try place.write("bad.jsonl", #"{"id": "7", "image": "train-0.png", "regions": [{"box": [3, 2, 1], "labels": ["a"]}]}"# + "\n")
