@@ -27,7 +27,7 @@ public enum Preset: String, CaseIterable, Sendable {
         case .nano:
             SystemConfiguration(
                 name: "Lyra_Nano", hidden: 256, intermediate: 768, layers: 6, heads: 4, kvHeads: 2, vocabulary: 2_048,
-                sections: [1, 3, 28], tied: true, projectorWidth: 512,
+                sections: [1, 1, 30], tied: true, projectorWidth: 512,
                 generator: .init(count: 2, width: 256, heads: 4, intermediateSize: 768),
                 whisper: WhisperConfiguration(
                     width: 256, layers: 4, heads: 4, intermediateSize: 1024, melBins: 80, positions: 400),

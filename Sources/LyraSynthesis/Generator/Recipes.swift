@@ -4,13 +4,13 @@ import LyraMedia
 enum Recipes {
     typealias Recipe = @Sendable (inout Item) -> Void
 
-    /// Written questions about a picture. Where there are several, one of them asks for all that is to be seen in half of all pictures,
-    /// and none in the others.
+    /// Written questions about a picture. Where there are several, one of them asks for all that is to be seen: more is to be learnt from
+    /// its answer than from those of all others.
     static func pictures(questions: Int, ability: String? = nil) -> Recipe {
         { item in
             let scene = SceneKind.random(&item.random).scene(item.split, &item.random)
             item.show(scene)
-            let describing = questions > 1 && item.random.chance(0.5) ? item.random.below(questions) : nil
+            let describing = questions > 1 ? item.random.below(questions) : nil
             for number in 0..<questions {
                 var question = number == describing ? scene.describe(item.split, &item.random) : scene.question(item.split, &item.random)
                 while questions > 1, number != describing, question.kind == "describe" {
@@ -34,13 +34,14 @@ enum Recipes {
         }
     }
 
-    /// Written questions about a page full of words.
+    /// Written questions about a page full of words; where there are several, one of them asks for all words.
     static func page(questions: Int) -> Recipe {
         { item in
             let scene = item.split.draw(&item.random, content: { "page/\($0.content)" }) { PageScene(&$0) }
             item.show(scene)
-            for _ in 0..<questions {
-                let question = scene.question(item.split, &item.random)
+            let reading = questions > 1 ? item.random.below(questions) : nil
+            for number in 0..<questions {
+                let question = number == reading ? scene.reading(item.split, &item.random) : scene.question(item.split, &item.random)
                 item.record.ask(question.text, question.answer, about: "<image>\n")
             }
         }

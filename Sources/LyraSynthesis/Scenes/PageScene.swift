@@ -58,10 +58,15 @@ struct PageScene: Scene {
 
     var description: String { "a page that says \(words.joined(separator: " "))" }
 
+    /// Asks for all words.
+    func reading(_ split: Split, _ random: inout SeededRandom) -> Question {
+        Question("text", Wordings.page.text(split, &random), words.joined(separator: " "))
+    }
+
     func question(_ split: Split, _ random: inout SeededRandom) -> Question {
         let words = words, index = random.below(words.count), word = words[index]
         switch random.below(10) {
-        case 0, 1: return Question("text", Wordings.page.text(split, &random), words.joined(separator: " "))
+        case 0, 1: return reading(split, &random)
         case 2...4 where index + 1 < words.count:
             return Question("text", Wordings.wordAfter.text(split, &random, word), words[index + 1])
         case 5...6 where index > 0: return Question("text", Wordings.wordBefore.text(split, &random, word), words[index - 1])
