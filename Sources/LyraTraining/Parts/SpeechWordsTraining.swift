@@ -120,14 +120,12 @@ final class SpeechWordsTraining: PartTraining {
         return ["right": Double(right) / Double(max(1, spoken))]
     }
 
-    /// `model/`: the checkpoint with this encoder and projector.
+    /// `model/`: the checkpoint with this encoder and projector, and without adapters, which hold projectors of their own.
     func write(_ weights: [String: MLXArray], to output: String, steps: Int) throws -> [String] {
         let place = output + "/model"
         // A finished run that was resumed: the same weights once more.
         if FileManager.default.fileExists(atPath: place) { try FileManager.default.removeItem(atPath: place) }
-        var writer = CheckpointWriter(location, lyra)
-        writer.keepsAdapters = true
-        try writer.write(
+        try CheckpointWriter(location, lyra).write(
             to: place,
             replacing: [.whisper: weights.filter { !projector.contains($0.key) }, .model: weights.filter { projector.contains($0.key) }])
         return [place]

@@ -34,7 +34,10 @@ struct TrainingResult {
         // A finished run that was resumed: the same weights once more.
         if FileManager.default.fileExists(atPath: folder) { try FileManager.default.removeItem(atPath: folder) }
         var writer = CheckpointWriter(weights.location, weights.configuration)
-        (writer.adapters, writer.keepsAdapters, writer.releaseLayout) = (adapters, true, configuration.releaseLayout)
+        (writer.adapters, writer.releaseLayout) = (adapters, configuration.releaseLayout)
+        // An adapter holds a projector and differences from the language model's weights; of both there are new ones, unless it is the speech
+        // generator alone that was trained.
+        writer.keepsAdapters = others.keys.allSatisfy { $0 == .model } && others[.model]?.keys.allSatisfy { $0.hasPrefix("speech_generator.") } == true
         try writer.write(to: folder, replacing: others)
         return [folder]
     }
