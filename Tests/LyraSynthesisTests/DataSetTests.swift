@@ -102,6 +102,28 @@ import Testing
         for name in ["answers", "voice", "speech"] { #expect(written.bytes("train/\(name).jsonl") == nil) }
     }
 
+    /// Of the questions about a picture or a page of training, one asks for all of it.
+    @Test func picturesAreDescribedOnce() async throws {
+        let folder = Folder()
+        _ = try await DataSet.write(plan(folder, ["pictures": 40, "pages": 10]))
+        for name in ["pictures", "pages"] {
+            for line in try folder.lines("train/\(name).jsonl") {
+                let turns = try #require(line["conversations"] as? [[String: String]]).map { ($0["value"] ?? "").lowercased() }
+                #expect(turns.count == 8)
+                if name == "pictures" {
+                    let asked = stride(from: 0, to: 8, by: 2).count { number in
+                        Wordings.describe.train.contains { turns[number].hasSuffix($0.lowercased()) }
+                    }
+                    #expect(asked == 1, "\(turns)")
+                } else {
+                    let regions = try #require(line["regions"] as? [[String: Any]]).compactMap { ($0["labels"] as? [String])?.first }
+                    let words = regions.filter { !$0.hasPrefix(Region.letter) }.joined(separator: " ").lowercased()
+                    #expect(turns.contains("it says \(words)."), "\(turns)")
+                }
+            }
+        }
+    }
+
     /// A picture told in writing: what is asked about it is in what is told.
     @Test func scenesAreToldInWriting() async throws {
         let folder = Folder()

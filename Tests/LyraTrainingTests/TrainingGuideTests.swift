@@ -29,4 +29,20 @@ import Testing
         #expect(FileManager.default.fileExists(atPath: checkpoint))
         #expect(summary.steps == 2)
     }
+
+    /// Adapters of a checkpoint are in what a run writes as long as they fit it: not beside another projector, but beside another generator.
+    @Test func adaptersGoWithWhatTheyFit() async throws {
+        let folder = try TemporaryRun()
+        defer { folder.remove() }
+        let examples = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().path + "/examples/training"
+        let model = try RandomCheckpoint.write(preset: .tiny, seed: 7, to: folder.path + "/model")
+        for (stage, kept) in [(TrainingStage.alignment, 0), (.speechGenerator, 2)] {
+            var configuration = TrainingConfiguration(
+                stage: stage, model: model, output: folder.path + "/\(stage)", data: [DataSource(examples + "/speak.jsonl", unitsFile: examples + "/units.txt")])
+            (configuration.batchSize, configuration.epochs) = (2, 1)
+            _ = try await Trainer(configuration, resume: false).run()
+            #expect(try ModelLocation.resolve(configuration.output + "/model").0.adapters.count == kept, "\(stage)")
+        }
+    }
 }

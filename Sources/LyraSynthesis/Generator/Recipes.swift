@@ -4,8 +4,7 @@ import LyraMedia
 enum Recipes {
     typealias Recipe = @Sendable (inout Item) -> Void
 
-    /// Written questions about a picture. Where there are several, one of them asks for all that is to be seen: more is to be learnt from
-    /// its answer than from those of all others.
+    /// Written questions about a picture; where there are several, one of them asks for all that is to be seen.
     static func pictures(questions: Int, ability: String? = nil) -> Recipe {
         { item in
             let scene = SceneKind.random(&item.random).scene(item.split, &item.random)

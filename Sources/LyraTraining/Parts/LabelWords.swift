@@ -14,11 +14,11 @@ struct LabelWords {
     /// The embedding of each label, and at the end that of nothing: [labels + 1, width] float32.
     private let embeddings: MLXArray
 
-    /// The labels that a region's label is made of: the pieces of a word within a sentence. A single letter is none: it lies in a word, and
-    /// a token that says the letters too says the word less loudly.
+    /// The labels that a region's label is made of: the pieces of a word within a sentence, as the vocabulary's numbers. A single letter
+    /// ("letter a") has none: it lies in a word, and a token that says the letters too says the word less loudly.
     static func names(of label: String, _ vocabulary: WordEmbeddings) -> [String] {
         let space = vocabulary.tokenizer.encode(" ")
-        return label.hasPrefix("letter ") ? [] : vocabulary.tokenizer.encode(" " + label).filter { !space.contains($0) }.map { "\($0)" }
+        return label.wholeMatch(of: /letter ./) != nil ? [] : vocabulary.tokenizer.encode(" " + label).filter { !space.contains($0) }.map { "\($0)" }
     }
 
     /// - Parameter labels: as ``names(of:_:)`` makes them.

@@ -37,7 +37,7 @@ struct TrainingResult {
         (writer.adapters, writer.releaseLayout) = (adapters, configuration.releaseLayout)
         // An adapter holds a projector and differences from the language model's weights; of both there are new ones, unless it is the speech
         // generator alone that was trained.
-        writer.keepsAdapters = others.keys.allSatisfy { $0 == .model } && others[.model]?.keys.allSatisfy { $0.hasPrefix("speech_generator.") } == true
+        writer.keepsAdapters = others.allSatisfy { part, tensors in part == .model && tensors.keys.allSatisfy { $0.hasPrefix("speech_generator.") } }
         try writer.write(to: folder, replacing: others)
         return [folder]
     }

@@ -3,6 +3,7 @@ import Foundation
 import Lyra
 import LyraMedia
 @testable import LyraModel
+import LyraText
 @testable import LyraTraining
 import MLX
 import Testing
@@ -124,7 +125,12 @@ import Testing
         #expect(try labels { $0 == "-" ? [] : [$0] } == [[0], [0], [1], [1]])
         #expect(try labels { $0 == "-" ? [] : $0.map(String.init) } == [[0], [0], [1], [2]])
         #expect(try LabelledPictures([DataSource(edge)], media) { $0 == "a" ? [] : [$0] }.item(0, side: 28).labels == [nil, nil, [], []])
-        #expect(try LabelWords.names(of: "letter h", WordEmbeddings(of: place.model, width: tower.outputSize)).isEmpty)
+        let vocabulary = try WordEmbeddings(of: place.model, width: tower.outputSize)
+        #expect(LabelWords.names(of: "letter h", vocabulary).isEmpty)
+        for word in ["letter box", "go", "7"] {
+            let ids = LabelWords.names(of: word, vocabulary).compactMap { Int32($0) }
+            #expect(vocabulary.tokenizer.decode(ids).filter { $0 != " " } == word.filter { $0 != " " })
+        }
 
         // What is not a box is named with its place.
         let bad = try place.write("bad.jsonl", #"{"id": "7", "image": "train-0.png", "regions": [{"box": [3, 2, 1], "labels": ["a"]}]}"# + "\n")
