@@ -39,6 +39,20 @@ typedef struct {
     cmlx_array bias;
 } cmlx_linear;
 
+/// A linear layer and the factors of an adapter of it, [rank, K] and [N, rank]; NULL without one.
+typedef struct {
+    cmlx_linear map;
+    cmlx_array low_a, low_b;
+} cmlx_adapted;
+
+typedef struct {
+    cmlx_adapted query, key, value, output, gate, up, down;
+    cmlx_array input_norm, post_attention_norm;
+    float eps;
+    int query_heads, kv_heads;
+    bool int8; // as in cmlx_kernel_linear
+} cmlx_decoder_layer;
+
 /// activation(x W^T + bias) + residual; x [..., K], optional residual [..., N]. Weights in integers are not rounded further
 /// for few rows of x; for many, `int8` rounds them and x to 8 bits, which is faster.
 int cmlx_kernel_linear(cmlx_array x, const cmlx_linear *layer, cmlx_activation activation, cmlx_array residual, bool int8,
@@ -81,6 +95,14 @@ int cmlx_kernel_layer_norm(cmlx_array x, cmlx_array weight, cmlx_array bias, flo
 int cmlx_kernel_swiglu(cmlx_array gate, cmlx_array up, cmlx_array *out);
 /// An elementwise activation; `parameter` is the slope of a leaky ReLU.
 int cmlx_kernel_activation(cmlx_array x, cmlx_activation activation, float parameter, cmlx_array *out);
+/// One layer of a Qwen2 decoder: h = x + output(attention(RMSNorm(x))), then h + down(silu(gate(m)) * up(m)), m =
+/// RMSNorm(h). x [1, N, width] float32: the new tokens of `runs` conversations, tokens[i] of each after past[i] others. cos,
+/// sin [N, D / 2]. caches: keys and values of each run, [1, capacity, kv_heads, D] with room for the new rows. out: the
+/// result, then the caches with the new rows, in place where nobody else holds them. `type`: that products are taken in. NULL
+/// in out[0] where it is no single operation: with gradients, on other devices, with parts of other types.
+int cmlx_kernel_decoder_layer(cmlx_array x, cmlx_array cos, cmlx_array sin, const cmlx_decoder_layer *layer,
+                              const int32_t *tokens, const int32_t *past, size_t runs, const cmlx_array *caches,
+                              cmlx_dtype type, cmlx_array *out);
 /// Half rotation: with x1, x2 the halves of D, x1 cos - x2 sin and x2 cos + x1 sin; x [B, L, H, D], cos, sin [L, D/2].
 int cmlx_kernel_rotary(cmlx_array x, cmlx_array cos, cmlx_array sin, cmlx_array *out);
 /// x [N, L, Cin], weight [Cout, Cin, k], optional bias [Cout] -> activation(conv) [N, Lout, Cout].

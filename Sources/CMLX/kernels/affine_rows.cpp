@@ -80,7 +80,8 @@ ALWAYS_INLINE inline void multiply_groups(const Operand (&x)[M], const WeightDat
     // Lanes of a step take the scales of `spans` groups, or `repeats` steps that of one.
     constexpr int spans = std::max<int>(1, step_weights(bits) / group), repeats = std::max<int>(1, group / step_weights(bits));
     constexpr int stretch = simd::width / spans * repeats;  // steps that 16 groups make
-    const int64_t bytes = int64_t(w.kind.k) * bits / 8, groups = w.kind.groups();
+    const int64_t bytes = int64_t(w.kind.k) * bits / 8, groups = w.kind.groups(), scale_size = w.scales.size();
+    const int64_t scales_ahead = ahead / (group * bits / 8) * scale_size;  // bytes to those of the weights that are fetched
     const uint8_t *rows = w.row(n);
     f32 totals[M][N];
     for (int m = 0; m < M; m++)
@@ -91,6 +92,8 @@ ALWAYS_INLINE inline void multiply_groups(const Operand (&x)[M], const WeightDat
         for (int i = 0; i < N; i++) {
             const int64_t place = (n + i) * groups + g;
             const f32 s = load_floats<set>(w.scales, place, c), b = load_floats<set>(w.biases, place, c);
+            __builtin_prefetch(static_cast<const char *>(w.scales.data) + place * scale_size + scales_ahead);
+            __builtin_prefetch(static_cast<const char *>(w.biases.data) + place * scale_size + scales_ahead);
             for (int m = 0; m < M; m++) {
                 scales[m][i] = s * simd::load(x[m].scales + g);
                 totals[m][i] = totals[m][i] + b * simd::load(x[m].sums + g);
@@ -163,7 +166,7 @@ ALWAYS_INLINE inline void integer_rows(const Operand (&x)[M], const WeightData &
     constexpr int64_t cached = 24576 / (2 * M) / (simd::width * group) * (simd::width * group);
     constexpr int64_t piece = std::max<int64_t>(cached, simd::width * group) / group;  // in groups
     // The next piece is that of the next row.
-    const int64_t ahead = groups > piece ? shared * int64_t(w.kind.k) * bits / 8 : 8192;
+    const int64_t ahead = groups > piece ? shared * int64_t(w.kind.k) * bits / 8 : 4096;
     for (int64_t j = 0; j < count; j += together) {
         const int here = int(std::min<int64_t>(together, count - j));
         f32 sums[M * together] = {};

@@ -187,8 +187,10 @@ void forward_rows(const AttentionSequence &sequence, const mx::array &q, const m
         parallel_tasks(size_t(heads), join);
 }
 
-void forward(const std::vector<AttentionSequence> &all, const mx::array &q, const mx::array &k,
-             const mx::array &v, mx::array &out, mx::array &log_sums) {
+}  // namespace
+
+void attend(const std::vector<AttentionSequence> &all, const mx::array &q, const mx::array &k, const mx::array &v,
+            mx::array &out, mx::array &log_sums) {
     std::vector<AttentionSequence> sequences;
     for (const auto &s : all) {
         if (few_attention_rows(s.shape) && !s.shape.turn_starts)
@@ -274,6 +276,8 @@ void forward(const std::vector<AttentionSequence> &all, const mx::array &q, cons
     });
 }
 
+namespace {
+
 /// Inputs: q, k, v. Outputs: the result, and [B, Hkv, L * group] log2 of the softmax's divisors for the gradient.
 /// With a layout, of sequences laid end to end.
 class Attention : public KernelPrimitive {
@@ -291,7 +295,7 @@ public:
         auto k = with_contiguous_rows(inputs[1]), v = with_contiguous_rows(inputs[2]);
         auto out = allocate(outputs[0]), log_sums = allocate(outputs[1]);
         enqueue([=, scale = scale_, causal = causal_, layout = layout_]() mutable {
-            forward(attention_sequences(q, k, scale, causal, layout), q, k, v, out, log_sums);
+            attend(attention_sequences(q, k, scale, causal, layout), q, k, v, out, log_sums);
         });
     }
 

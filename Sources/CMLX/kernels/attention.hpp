@@ -103,6 +103,10 @@ inline std::vector<AttentionSequence> attention_sequences(const mx::array &q, co
     return result;
 }
 
+/// Solves the problems on memory: `out` as q, and [B, Hkv, L * group] log2 of the softmax's divisors.
+void attend(const std::vector<AttentionSequence> &sequences, const mx::array &q, const mx::array &k, const mx::array &v,
+            mx::array &out, mx::array &log_sums);
+
 /// Keys (or rows) of one tile.
 constexpr int64_t attention_tile = 64;
 

@@ -57,6 +57,18 @@ private:
     const bool gradient_;
 };
 
+}  // namespace
+
+void swiglu_rows(const Source &gate, int64_t gate_stride, const Source &up, int64_t up_stride, int64_t count, int64_t width,
+                 const Target &out) {
+    for_elements<3>(count, width, {gate_stride, up_stride, width}, [=](auto at, int n) ALWAYS_INLINE {
+        const simd::f32 v = gate.load(at[0], n);
+        out.store(at[2], v * simd::sigmoid(v) * up.load(at[1], n), n);
+    });
+}
+
+namespace {
+
 /// Inputs: gate and up, or one array with both as halves of its last axis.
 class SwiGLU : public KernelPrimitive {
 public:
@@ -72,11 +84,8 @@ public:
             const int64_t width = fused ? rows.width / 2 : rows.width, shift = fused ? width : 0;
             const auto g = source(gate), u = source(up);
             const auto y = target(out);
-            for_elements<3>(rows.count, width, {rows.stride, rows_of(up).stride, width},
-                            [=](auto at, int n) ALWAYS_INLINE {
-                const simd::f32 v = g.load(at[0], n);
-                y.store(at[2], v * simd::sigmoid(v) * u.load(at[1] + shift, n), n);
-            });
+            swiglu_rows(g, rows.stride, {u.type, static_cast<const char *>(u.data) + shift * u.size()}, rows_of(up).stride,
+                        rows.count, width, y);
         });
     }
 

@@ -1,5 +1,6 @@
 // The C entry points of linear layers and of weights in integers: check shapes, then record the operation.
 #include "affine.hpp"
+#include "decoder_layer.hpp"
 #include "entry.hpp"
 #include "int8.hpp"
 #include "linear.hpp"
@@ -36,16 +37,37 @@ Weight weight_of(const cmlx_weight &w) {
     return {{Form::affine, n, k, w.group_size, w.bits}, {first, scales, biases}};
 }
 
-LinearMap map_of(const mx::array &x, const cmlx_linear &layer) {
+LinearMap map_of(const cmlx_linear &layer) {
     LinearMap map{weight_of(layer.weight), optional(layer.bias)};
     const auto &kind = map.weight.kind;
-    if (x.ndim() < 1 || x.shape(-1) != kind.k)
-        throw std::invalid_argument("linear: x [..., K], weight [N, K]; got " + describe(x) + " [" + std::to_string(kind.n) +
-                                    ", " + std::to_string(kind.k) + "]");
     if (map.bias)
         require(map.bias->shape() == mx::Shape{kind.n}, "linear: as many rows of the weight as elements of the bias",
                 {&map.weight.parts[0], &*map.bias});
     return map;
+}
+
+LinearMap map_of(const mx::array &x, const cmlx_linear &layer) {
+    auto map = map_of(layer);
+    const auto &kind = map.weight.kind;
+    if (x.ndim() < 1 || x.shape(-1) != kind.k)
+        throw std::invalid_argument("linear: x [..., K], weight [N, K]; got " + describe(x) + " [" + std::to_string(kind.n) +
+                                    ", " + std::to_string(kind.k) + "]");
+    return map;
+}
+
+/// A map of a decoder layer, [n, k].
+AdaptedMap adapted(const cmlx_adapted &adapted, int n, int k) {
+    AdaptedMap result{map_of(adapted.map), optional(adapted.low_a), optional(adapted.low_b)};
+    const auto &kind = result.map.weight.kind;
+    if (kind.n != n || kind.k != k)
+        throw std::invalid_argument("decoder layer: a map of " + std::to_string(kind.n) + " rows and " + std::to_string(kind.k) +
+                                    " columns where there should be " + std::to_string(n) + " and " + std::to_string(k));
+    if (const auto &a = result.low_a, &b = result.low_b; a || b) {
+        if (!a || !b) throw std::invalid_argument("decoder layer: an adapter lacks a factor");
+        require(a->ndim() == 2 && a->shape(0) > 0 && a->shape(1) == k && b->shape() == mx::Shape{n, a->shape(0)},
+                "decoder layer: an adapter's factors are [rank, K] and [N, rank]; got", {&*a, &*b});
+    }
+    return result;
 }
 
 }  // namespace
@@ -80,6 +102,52 @@ int cmlx_kernel_gated_linear(cmlx_array x, const cmlx_linear *gate, const cmlx_l
         require(g.weight.kind.n == u.weight.kind.n, "gatedLinear: gate and up have unlike numbers of rows:",
                 {&g.weight.parts[0], &u.weight.parts[0]});
         return gated_linear(x->value, g, u, to_dtype(output), int8, stream());
+    });
+}
+
+int cmlx_kernel_decoder_layer(cmlx_array x, cmlx_array cos, cmlx_array sin, const cmlx_decoder_layer *layer,
+                              const int32_t *tokens, const int32_t *past, size_t runs, const cmlx_array *caches,
+                              cmlx_dtype type, cmlx_array *out) {
+    return guard([&] {
+        const auto &X = x->value, &C = cos->value, &S = sin->value;
+        const int heads = layer->query_heads, kv_heads = layer->kv_heads;
+        require(X.ndim() == 3 && X.shape(0) == 1 && heads > 0 && kv_heads > 0 && heads % kv_heads == 0 &&
+                    X.shape(2) % heads == 0,
+                "decoder layer: x [1, N, width], whole heads, key heads divide query heads; got", {&X});
+        const int n = X.shape(1), width = X.shape(2), head = width / heads, kv = kv_heads * head;
+        require(head % 2 == 0 && C.shape() == mx::Shape{n, head / 2} && S.shape() == C.shape(),
+                "decoder layer: cos and sin [N, D / 2] for x", {&X, &C, &S});
+        const int inner = weight_of(layer->gate.map.weight).kind.n;
+        const auto norm = [&](cmlx_array weight) -> const mx::array & {
+            require(weight->value.shape() == mx::Shape{width}, "decoder layer: as many elements of a norm as of x:",
+                    {&weight->value, &X});
+            return weight->value;
+        };
+        const DecoderLayer parts{
+            {adapted(layer->query, width, width), adapted(layer->key, kv, width), adapted(layer->value, kv, width),
+             adapted(layer->output, width, width), adapted(layer->gate, inner, width), adapted(layer->up, inner, width),
+             adapted(layer->down, width, inner)},
+            norm(layer->input_norm), norm(layer->post_attention_norm), layer->eps, heads, kv_heads, layer->int8,
+            to_dtype(type)};
+        std::vector<DecoderRun> all;
+        std::vector<mx::array> rows;
+        int total = 0;
+        for (size_t i = 0; i < runs; i++) {
+            all.push_back({tokens[i], past[i]});
+            total += tokens[i];
+            for (size_t j = 2 * i; j < 2 * i + 2; j++) {
+                const auto &a = caches[j]->value;
+                require(tokens[i] > 0 && past[i] >= 0 && a.ndim() == 4 && a.dtype() == parts.type && a.shape(0) == 1 &&
+                            a.shape(1) >= past[i] + tokens[i] && a.shape(2) == kv_heads && a.shape(3) == head,
+                        "decoder layer: caches [1, capacity, key heads, D] with room for the new rows; got", {&a});
+                rows.push_back(a);
+            }
+        }
+        require(total == n, "decoder layer: the runs' tokens are those of x", {&X});
+        out[0] = nullptr;
+        if (!can_record(X, parts, stream())) return;
+        const auto results = decoder_layer(X, C, S, parts, all, std::move(rows), stream());
+        for (size_t i = 0; i < results.size(); i++) out[i] = new cmlx_array_s{results[i]};
     });
 }
 

@@ -38,6 +38,28 @@ ALWAYS_INLINE inline Statistics statistics(const Source &x, int64_t at, int64_t 
     return {mean, 1.0f / std::sqrt(simd::sum(squares) / float(width) + eps)};
 }
 
+}  // namespace
+
+void norm_rows(const Source &x, const Rows &rows, const Source &weight, const Source &bias, bool centred, float eps,
+               const Target &out) {
+    parallel_ranges(rows.count, size_t(8192 / std::max<int64_t>(1, rows.width) + 1), [=](size_t begin, size_t end) {
+        simd::dispatch([=](auto) ALWAYS_INLINE {
+            for (size_t row = begin; row < end; row++) {
+                const int64_t at = row * rows.stride, to = row * rows.width;
+                const auto s = statistics(x, at, rows.width, centred, eps);
+                for_columns(rows.width, [&](int64_t j, int n) ALWAYS_INLINE {
+                    f32 v = (x.load(at + j, n) - s.mean) * s.scale;
+                    if (weight.data) v = v * weight.load(j, n);
+                    if (bias.data) v = v + bias.load(j, n);
+                    out.store(to + j, v, n);
+                });
+            }
+        });
+    });
+}
+
+namespace {
+
 /// Inputs: x, then weight and bias where present.
 class Norm : public KernelPrimitive {
 public:
@@ -55,25 +77,8 @@ public:
         if (has_weight_) weight = as_contiguous(inputs[1], inputs[1].dtype());
         if (has_bias_) bias = as_contiguous(inputs[1 + has_weight_], inputs[1 + has_weight_].dtype());
         enqueue([=, centred = centred_, eps = eps_]() mutable {
-            const auto rows = rows_of(x);
-            const auto in = source(x), w = source(weight ? *weight : x), b = source(bias ? *bias : x);
-            const auto y = target(out);
-            const bool scaled = weight.has_value(), shifted = bias.has_value();
-            parallel_ranges(rows.count, size_t(8192 / std::max<int64_t>(1, rows.width) + 1),
-                            [=](size_t begin, size_t end) {
-                simd::dispatch([=](auto) ALWAYS_INLINE {
-                    for (size_t row = begin; row < end; row++) {
-                        const int64_t at = row * rows.stride, to = row * rows.width;
-                        const auto s = statistics(in, at, rows.width, centred, eps);
-                        for_columns(rows.width, [&](int64_t j, int n) ALWAYS_INLINE {
-                            f32 v = (in.load(at + j, n) - s.mean) * s.scale;
-                            if (scaled) v = v * w.load(j, n);
-                            if (shifted) v = v + b.load(j, n);
-                            y.store(to + j, v, n);
-                        });
-                    }
-                });
-            });
+            norm_rows(source(x), rows_of(x), weight ? source(*weight) : Source{}, bias ? source(*bias) : Source{}, centred,
+                      eps, target(out));
         });
     }
 

@@ -26,6 +26,8 @@ protected:
     }
     /// A buffer that lives until the work of this primitive is done.
     mx::array temporary(mx::Shape shape, mx::Dtype type);
+    /// Lets an array live until then.
+    void keep(const mx::array &a);
 
     /// `a` where its last axis is contiguous and its leading axes are evenly spaced rows; else a contiguous copy.
     mx::array as_rows(const mx::array &a);

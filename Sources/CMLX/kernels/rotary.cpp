@@ -21,31 +21,9 @@ public:
         auto cos = as_contiguous(inputs[1], mx::float32), sin = as_contiguous(inputs[2], mx::float32);
         auto out = allocate(outputs[0]);
         enqueue([=, sign = backwards_ ? -1.0f : 1.0f]() mutable {
-            const int64_t positions = x.shape(1), heads = x.shape(2), half = x.shape(3) / 2;
-            const auto in = source(x);
-            const auto y = target(out);
-            const float *c = cos.data<float>(), *n = sin.data<float>();
-            const auto strides = x.strides();
-            parallel_ranges(size_t(x.shape(0) * positions), size_t(8192 / (heads * half + 1) + 1),
-                            [=](size_t begin, size_t end) {
-                simd::dispatch([=](auto) ALWAYS_INLINE {
-                    for (size_t i = begin; i < end; i++) {
-                        const int64_t batch = int64_t(i) / positions, position = int64_t(i) % positions;
-                        for (int64_t h = 0; h < heads; h++) {
-                            const int64_t from = batch * strides[0] + position * strides[1] + h * strides[2];
-                            const int64_t to = (int64_t(i) * heads + h) * 2 * half;
-                            for (int64_t j = 0; j < half; j += simd::width) {
-                                const int count = int(std::min<int64_t>(simd::width, half - j));
-                                const simd::f32 cosine = simd::load(c + position * half + j, count);
-                                const simd::f32 sine = sign * simd::load(n + position * half + j, count);
-                                const simd::f32 x1 = in.load(from + j, count), x2 = in.load(from + half + j, count);
-                                y.store(to + j, x1 * cosine - x2 * sine, count);
-                                y.store(to + half + j, x2 * cosine + x1 * sine, count);
-                            }
-                        }
-                    }
-                });
-            });
+            const auto &strides = x.strides();
+            rotate_rows(source(x), {strides[0], strides[1], strides[2]}, x.shape(0), x.shape(1), x.shape(2), x.shape(3) / 2,
+                        cos.data<float>(), sin.data<float>(), sign, target(out));
         });
     }
 
@@ -65,6 +43,29 @@ private:
 };
 
 }  // namespace
+
+void rotate_rows(const Source &x, const std::array<int64_t, 3> &strides, int64_t batch, int64_t positions, int64_t heads,
+                 int64_t half, const float *cos, const float *sin, float sign, const Target &out) {
+    parallel_ranges(size_t(batch * positions), size_t(8192 / (heads * half + 1) + 1), [=](size_t begin, size_t end) {
+        simd::dispatch([=](auto) ALWAYS_INLINE {
+            for (size_t i = begin; i < end; i++) {
+                const int64_t element = int64_t(i) / positions, position = int64_t(i) % positions;
+                for (int64_t h = 0; h < heads; h++) {
+                    const int64_t from = element * strides[0] + position * strides[1] + h * strides[2];
+                    const int64_t to = (int64_t(i) * heads + h) * 2 * half;
+                    for (int64_t j = 0; j < half; j += simd::width) {
+                        const int count = int(std::min<int64_t>(simd::width, half - j));
+                        const simd::f32 cosine = simd::load(cos + position * half + j, count);
+                        const simd::f32 sine = sign * simd::load(sin + position * half + j, count);
+                        const simd::f32 x1 = x.load(from + j, count), x2 = x.load(from + half + j, count);
+                        out.store(to + j, x1 * cosine - x2 * sine, count);
+                        out.store(to + half + j, x2 * cosine + x1 * sine, count);
+                    }
+                }
+            }
+        });
+    });
+}
 
 mx::array rotary(const mx::array &x, const mx::array &cos, const mx::array &sin, mx::Stream s) {
     if (!on_cpu(s)) return composed::rotary(x, cos, sin, s);

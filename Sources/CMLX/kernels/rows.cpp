@@ -83,9 +83,11 @@ void KernelPrimitive::enqueue(std::function<void()> work) {
 mx::array KernelPrimitive::temporary(mx::Shape shape, mx::Dtype type) {
     mx::array a(std::move(shape), type, nullptr, {});
     a.set_data(mx::allocator::malloc(a.nbytes()));
-    mx::cpu::get_command_encoder(stream()).add_temporary(a);
+    keep(a);
     return a;
 }
+
+void KernelPrimitive::keep(const mx::array &a) { mx::cpu::get_command_encoder(stream()).add_temporary(a); }
 
 mx::array KernelPrimitive::as_rows(const mx::array &a) {
     Rows rows;

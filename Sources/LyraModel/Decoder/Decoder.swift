@@ -88,17 +88,13 @@ public struct Decoder {
             positions.append(run.positions)
             starts.append(positions.count)
         }
-        let rotation = rotary(positions)
-        func rows(_ x: MLXArray, _ run: Int) -> MLXArray { runs.count == 1 ? x : x[0..., starts[run]..<starts[run + 1]] }
+        let rotation = rotary(positions), lengths = runs.map(\.positions.count)
         var x = runs.count == 1 ? runs[0].embeddings : concatenated(runs.map(\.embeddings), axis: 0)
         x = x.expandedDimensions(axis: 0)  // [1, all, hidden]
         for (i, layer) in layers.enumerated() {
-            x = layer(x, rotation, adapter: adapter) { q, k, v in
-                let attended = runs.indices.map { run in
-                    layer.attend(rows(q, run), rows(k, run), rows(v, run), cache: &states[run].caches[i])
-                }
-                return attended.count == 1 ? attended[0] : concatenated(attended, axis: 1)
-            }
+            var caches = states.indices.map { states[$0].caches[i].take() }
+            x = layer(x, rotation, lengths: lengths, caches: &caches, adapter: adapter)
+            for run in states.indices.reversed() { states[run].caches[i] = caches.removeLast() }
         }
         for (i, run) in runs.enumerated() {
             states[i].tokens += run.positions.count

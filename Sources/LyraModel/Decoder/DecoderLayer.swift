@@ -69,13 +69,49 @@ package struct DecoderLayer {
     func callAsFunction(
         _ x: MLXArray, _ rotation: (cosine: MLXArray, sine: MLXArray), cache: inout KVCache, adapter: Adapter? = nil
     ) -> MLXArray {
-        self(x, rotation, adapter: adapter) { q, k, v in attend(q, k, v, cache: &cache) }
+        var caches = [cache.take()]
+        defer { cache = caches.removeLast() }
+        return self(x, rotation, lengths: [x.dim(1)], caches: &caches, adapter: adapter)
     }
 
-    /// What queries gather from all that the cache holds, the new keys and values included.
-    func attend(_ q: MLXArray, _ k: MLXArray, _ v: MLXArray, cache: inout KVCache) -> MLXArray {
-        let (keys, values) = cache.append(k, v)
-        return Kernel.attention(q, keys, values, scale: scale, causal: true)
+    /// The new tokens of several conversations end to end, `lengths` of each; they see what their own cache holds.
+    func callAsFunction(
+        _ x: MLXArray, _ rotation: (cosine: MLXArray, sine: MLXArray), lengths: [Int], caches: inout [KVCache],
+        adapter: Adapter?
+    ) -> MLXArray {
+        if let whole = whole(x, rotation, lengths: lengths, caches: &caches, adapter: adapter) { return whole }
+        return self(x, rotation, adapter: adapter) { q, k, v in
+            var start = 0
+            let attended = lengths.indices.map { i in
+                let rows = start..<(start + lengths[i])
+                start = rows.upperBound
+                func part(_ x: MLXArray) -> MLXArray { lengths.count == 1 ? x : x[0..., rows] }
+                let (keys, values) = caches[i].append(part(k), part(v))
+                return Kernel.attention(part(q), keys, values, scale: scale, causal: true)
+            }
+            return attended.count == 1 ? attended[0] : concatenated(attended, axis: 1)
+        }
+    }
+
+    /// All as one operation, where the kernels have one for it.
+    private func whole(
+        _ x: MLXArray, _ rotation: (cosine: MLXArray, sine: MLXArray), lengths: [Int], caches: inout [KVCache],
+        adapter: Adapter?
+    ) -> MLXArray? {
+        let parts = [query, key, value, output, gate, up, down].compactMap { $0.parts(adapter) }
+        guard parts.count == 7, caches.allSatisfy({ $0.storesRows(shape.headDimension) }) else { return nil }
+        let layer = Kernel.DecoderLayer(
+            query: parts[0], key: parts[1], value: parts[2], output: parts[3], gate: parts[4], up: parts[5], down: parts[6],
+            inputNorm: inputNorm.weight, postAttentionNorm: postAttentionNorm.weight, epsilon: shape.epsilon,
+            queryHeads: shape.queryHeads, keyValueHeads: shape.keyValueHeads, int8: query.usesInt8)
+        var runs = lengths.indices.map {
+            caches[$0].lend(
+                lengths[$0], heads: shape.keyValueHeads, headDimension: shape.headDimension, type: inputNorm.outputType)
+        }
+        let result = Kernel.decoderLayer(
+            x, cos: rotation.cosine, sin: rotation.sine, layer, runs: &runs, type: inputNorm.outputType)
+        for i in runs.indices.reversed() { caches[i].giveBack(runs.removeLast(), written: result != nil) }
+        return result
     }
 
     /// What scores are multiplied with.

@@ -41,12 +41,39 @@ public struct KVCache {
     /// Adds the keys and values of new tokens, [1, n, kvHeads, headDim]; returns all.
     mutating func append(_ key: MLXArray, _ value: MLXArray) -> (keys: MLXArray, values: MLXArray) {
         (type, headDimension) = (key.dtype, key.dim(3))
-        let needed = length + key.dim(1)
-        let capacity = needed <= reserved ? reserved : needed + max(256, needed / 8)
+        let needed = length + key.dim(1), capacity = capacity(for: needed)
         keyRows.write(packed(key), at: length, capacity: capacity)
         valueRows.write(packed(value), at: length, capacity: capacity)
         length = needed
         return (keys ?? key, values ?? value)
+    }
+
+    private func capacity(for rows: Int) -> Int { rows <= reserved ? reserved : rows + max(256, rows / 8) }
+
+    /// Whether it holds keys and values as they are.
+    func storesRows(_ headDimension: Int) -> Bool { format.groupSize(headDimension) == nil }
+
+    /// Moves the cache out and leaves an empty one.
+    mutating func take() -> KVCache {
+        defer { self = KVCache(format) }
+        return self
+    }
+
+    /// Hands over the buffers, with room for rows [1, count, kvHeads, headDim] that others write; ``giveBack(_:written:)``
+    /// ends it. Only where ``storesRows(_:)``.
+    mutating func lend(_ count: Int, heads: Int, headDimension: Int, type: DType) -> Kernel.DecoderRun {
+        (self.type, self.headDimension) = (type, headDimension)
+        let capacity = capacity(for: length + count), row = [1, count, heads, headDimension]
+        return Kernel.DecoderRun(
+            tokens: count, past: length, keys: keyRows.lend(row, type, at: length, capacity: capacity),
+            values: valueRows.lend(row, type, at: length, capacity: capacity))
+    }
+
+    /// Takes the buffers back; `written`: whether the new rows are in them.
+    mutating func giveBack(_ run: Kernel.DecoderRun, written: Bool) {
+        keyRows = RowBuffer(parts: [run.keys])
+        valueRows = RowBuffer(parts: [run.values])
+        if written { length += run.tokens }
     }
 
     /// Tells how many rows there will be, and a few for the answer, so that buffers grow but once and no more than that.
@@ -77,6 +104,12 @@ public struct KVCache {
 private struct RowBuffer {
     private(set) var parts: [MLXArray] = []
 
+    /// Moves the one buffer out, with room for `rows` from `start` on.
+    mutating func lend(_ rows: [Int], _ type: DType, at start: Int, capacity: Int) -> MLXArray {
+        let buffer = parts.popLast()
+        return Self.room(for: rows, type, in: buffer, at: start, capacity: capacity)
+    }
+
     /// Writes rows at `start`; buffers that are too small grow to `capacity`.
     mutating func write(_ rows: [MLXArray], at start: Int, capacity: Int) {
         // Moved out of the struct: with no other owner MLX writes in place.
@@ -88,16 +121,19 @@ private struct RowBuffer {
     }
 
     private static func write(_ rows: MLXArray, into buffer: consuming MLXArray?, at start: Int, capacity: Int) -> MLXArray {
-        let target: MLXArray
-        if let buffer, buffer.dim(1) >= start + rows.dim(1) {
-            target = buffer
-        } else {
-            var shape = rows.shape
-            shape[1] = capacity - start
-            let fresh = MLXArray.zeros(shape, dtype: rows.dtype)
-            target = buffer.map { concatenated([$0[0..., ..<start], fresh], axis: 1) } ?? fresh
-        }
+        let target = room(for: rows.shape, rows.dtype, in: buffer, at: start, capacity: capacity)
         return sliceUpdate(target, update: rows, start: MLXArray([Int32(start)], [1]), axes: [1])
+    }
+
+    /// The buffer, or one of `capacity` rows with its first `start`.
+    private static func room(
+        for rows: [Int], _ type: DType, in buffer: consuming MLXArray?, at start: Int, capacity: Int
+    ) -> MLXArray {
+        if let buffer, buffer.dim(1) >= start + rows[1] { return buffer }
+        var shape = rows
+        shape[1] = capacity - start
+        let fresh = MLXArray.zeros(shape, dtype: type)
+        return buffer.map { concatenated([$0[0..., ..<start], fresh], axis: 1) } ?? fresh
     }
 }
 

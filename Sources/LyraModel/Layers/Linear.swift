@@ -68,6 +68,12 @@ public struct Linear {
             dropout: dropout?.derived(by: name))
     }
 
+    /// The map with its adapter, for operations that take several; nil where the adapter is in training.
+    func parts(_ adapter: Adapter?) -> Kernel.AdaptedMap? {
+        guard let adapter, let low = adapters[adapter] else { return Kernel.AdaptedMap(map) }
+        return low.dropout == nil ? Kernel.AdaptedMap(map, low: (low.a, low.b)) : nil
+    }
+
     /// x: [..., in] -> activation(x Wᵀ + b) + residual: [..., out].
     public func callAsFunction(
         _ x: MLXArray, adapter: Adapter? = nil, activation: Kernel.Activation = .none, residual: MLXArray? = nil,
