@@ -8,6 +8,7 @@
 #include "norm.hpp"
 #include "mlx/transforms.h"
 #include "product.hpp"
+#include "scratch.hpp"
 
 namespace cmlx {
 
@@ -44,22 +45,26 @@ struct LayerPass {
     const std::vector<DecoderRun> &runs;
     std::array<MapData, Layer::map_count> maps;
     int64_t n, hidden;
-    char *scratch;
+    char *memory;
 
     size_t item() const { return kind.bf16 ? 2 : 4; }
     FloatType type() const { return kind.bf16 ? FloatType::bf16 : FloatType::f32; }
     int rows(int i) const { return kind.maps[i].weight.n; }
 
     void *take(int64_t elements, size_t size) {
-        void *result = scratch;
-        scratch += (size_t(elements) * size + 63) / 64 * 64;
+        void *result = memory;
+        memory += (size_t(elements) * size + 63) / 64 * 64;
         return result;
     }
-    /// Bytes that `take` hands out.
-    static size_t scratch_bytes(const LayerKind &kind, int64_t n, int64_t hidden) {
-        int64_t values = 2 * hidden, low = 0;
-        for (const auto &map : kind.maps) values += 2 * map.weight.n, low += map.rank ? map.weight.n + map.rank : 0;
-        return size_t(n * (values + low)) * 4 + 64 * 40;
+    /// Bytes that `take` hands out at most.
+    static size_t bytes(const LayerKind &kind, int64_t n, int64_t hidden) {
+        const auto rows = [&](int i) { return int64_t(kind.maps[i].weight.n); };
+        const bool apart = kind.maps[Layer::gate].rank || kind.maps[Layer::up].rank;
+        const int64_t narrow = hidden + rows(Layer::key) + rows(Layer::value) + rows(Layer::gate) * (apart ? 2 : 1);
+        size_t sum = size_t(n) * (size_t(narrow) * (kind.bf16 ? 2 : 4) + size_t(hidden) * 4);
+        for (const auto &map : kind.maps)
+            if (map.rank) sum += size_t(n) * size_t(map.weight.n + map.rank) * 4;
+        return sum + 64 * 32;  // every part begins at a line of the cache
     }
 
     /// The maps `first` ..< `first + count` of x [n, k], each plus `residual`; results in `type`.
@@ -187,14 +192,14 @@ public:
             parts.push_back({rows(q, from, count), rows(outputs[1 + 2 * r], 0, all), rows(outputs[2 + 2 * r], 0, all),
                              rows(attended, from, count)});
         }
-        auto memory = temporary({int(LayerPass::scratch_bytes(kind_, n, hidden))}, mx::uint8);
-        enqueue([=, kind = kind_, runs = runs_, q = view(q), attended = view(attended), logs = view(logs),
-                 memory = view(memory)]() mutable {
+        enqueue([=, kind = kind_, runs = runs_, q = view(q), attended = view(attended), logs = view(logs)]() mutable {
+            // Taken here, when its turn has come, and not when it was recorded: layers to come would hold theirs meanwhile.
+            auto *memory = static_cast<char *>(scratch<LayerPass>(LayerPass::bytes(kind, n, hidden)));
             for (size_t i = 0; i < caches.size(); i++)
                 if (caches[i].data<char>() != shared[i].data<char>())
                     std::memcpy(caches[i].data<char>(), shared[i].data<char>(),
                                 size_t(runs[i / 2].past) * size_t(kind.kv_heads * kind.width) * (kind.bf16 ? 2 : 4));
-            LayerPass pass{kind, runs, maps, n, hidden, memory.data<char>()};
+            LayerPass pass{kind, runs, maps, n, hidden, memory};
             const auto *in = x.data<float>();
             const int64_t stride = rows_of(x).stride;
             void *normed = pass.take(int64_t(n) * hidden, pass.item());

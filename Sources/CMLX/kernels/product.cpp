@@ -1,10 +1,10 @@
 // Products of rows of activations with weight matrices of any form; see product.hpp.
 #include "product.hpp"
-#include <vector>
 #include "activation.hpp"
 #include "few_rows.hpp"
 #include "many_rows.hpp"
 #include "parallel.hpp"
+#include "scratch.hpp"
 
 namespace cmlx {
 
@@ -21,14 +21,15 @@ void multiply_one(int64_t m, int64_t k, const Matrix &x, const Job &job, bool in
 
 /// silu(gate) * up where one of them is dense: both are computed, then joined.
 void multiply_apart(int64_t m, int64_t k, const Matrix &x, const Job &job, bool int8) {
+    struct Apart;
     const int64_t n = job.weight.kind.n;
-    std::vector<float> gate(size_t(m * n)), up(size_t(m * n));
-    multiply_one(m, k, x, {job.weight, {}, {gate.data(), false, n, 1, 0}}, int8);
-    multiply_one(m, k, x, {*job.up, {}, {up.data(), false, n, 1, 0}}, int8);
+    auto *gate = static_cast<float *>(scratch<Apart>(size_t(2 * m * n) * sizeof(float))), *up = gate + m * n;
+    multiply_one(m, k, x, {job.weight, {}, {gate, false, n, 1, 0}}, int8);
+    multiply_one(m, k, x, {*job.up, {}, {up, false, n, 1, 0}}, int8);
     parallel_ranges(size_t(m), 1, [&](size_t begin, size_t end) {
         for (auto i = int64_t(begin); i < int64_t(end); i++) {
-            join_gate(job, gate.data() + i * n, up.data() + i * n, 0, n);
-            finish_row(gate.data() + i * n, n, {}, i, 0, job.out);
+            join_gate(job, gate + i * n, up + i * n, 0, n);
+            finish_row(gate + i * n, n, {}, i, 0, job.out);
         }
     });
 }

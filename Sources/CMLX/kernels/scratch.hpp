@@ -7,8 +7,10 @@
 
 namespace cmlx {
 
-/// At least `bytes`, aligned to 64, uninitialised, the calling thread's until its next call of this function.
-inline void *scratch(size_t bytes) {
+/// At least `bytes`, aligned to 64, uninitialised, the calling thread's until its next call for the same owner. What calls
+/// others that take some has an owner of its own.
+template <class Owner = void>
+void *scratch(size_t bytes) {
     struct Free {
         void operator()(void *p) const { std::free(p); }
     };
