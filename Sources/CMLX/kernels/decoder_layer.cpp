@@ -5,8 +5,8 @@
 #include "attention.hpp"
 #include "elements.hpp"
 #include "elementwise.hpp"
-#include "norm.hpp"
 #include "mlx/transforms.h"
+#include "norm.hpp"
 #include "product.hpp"
 #include "scratch.hpp"
 
@@ -67,7 +67,7 @@ struct LayerPass {
         return sum + 64 * 32;  // every part begins at a line of the cache
     }
 
-    /// The maps `first` ..< `first + count` of x [n, k], each plus `residual`; results in `type`.
+    /// The maps `first` ..< `first + count` of x [n, k], each plus `residual`; results are float32 where `wide_out`.
     void multiply_maps(int first, int count, const void *x, const Matrix &residual, void *const *out, bool wide_out) {
         const int64_t k = kind.maps[first].weight.k;
         const Matrix in{x, kind.bf16, k, 1, 0};

@@ -115,8 +115,8 @@ int cmlx_kernel_decoder_layer(cmlx_array x, cmlx_array cos, cmlx_array sin, cons
                     X.shape(2) % heads == 0,
                 "decoder layer: x [1, N, width], whole heads, key heads divide query heads; got", {&X});
         const int n = X.shape(1), width = X.shape(2), head = width / heads, kv = kv_heads * head;
-        require(head % 2 == 0 && C.shape() == mx::Shape{n, head / 2} && S.shape() == C.shape(),
-                "decoder layer: cos and sin [N, D / 2] for x", {&X, &C, &S});
+        require(head % 2 == 0 && head <= 512 && C.shape() == mx::Shape{n, head / 2} && S.shape() == C.shape(),
+                "decoder layer: cos and sin [N, D / 2] for x, D even and at most 512; got", {&X, &C, &S});
         const int inner = weight_of(layer->gate.map.weight).kind.n;
         const auto norm = [&](cmlx_array weight) -> const mx::array & {
             require(weight->value.shape() == mx::Shape{width}, "decoder layer: as many elements of a norm as of x:",
