@@ -17,7 +17,7 @@ using simd::f32;
 using simd::width;
 constexpr int64_t tile = attention_tile;
 constexpr int tile_groups = tile / width;
-constexpr int64_t rows_per_task = 120;
+constexpr int64_t least_rows = 120, most_rows = 300;  // of a task; many rows share the packing of a tile of keys
 
 template <class M>
 struct Workspace {
@@ -29,11 +29,11 @@ struct Workspace {
         const int64_t units = M::units(shape.width);
         row_units = (units + width - 1) / width * width;
         padded = tiles::groups_of(shape.width) * width;
-        queries = pieces.take<uint32_t>(rows_per_task * row_units);
+        queries = pieces.take<uint32_t>(most_rows * row_units);
         keys = pieces.take<uint32_t>(tile * units);
         values = pieces.take<uint32_t>(tile / M::step * padded);
         weights = pieces.take<uint32_t>(M::rows * tile);
-        totals = pieces.take<f32>(rows_per_task);
+        totals = pieces.take<f32>(most_rows);
     }
 };
 
@@ -206,15 +206,15 @@ void attend(const std::vector<AttentionSequence> &all, const mx::array &q, const
     };
     // Few rows (decoding): keys are split as well, by a length that does not depend on the machine.
     const auto splits_of = [](const AttentionShape &shape) {
-        const bool few = shape.rows() <= rows_per_task;
+        const bool few = shape.rows() <= least_rows;
         return few ? std::max<int64_t>(1, (shape.keys + keys_per_split - 1) / keys_per_split) : 1;
     };
     const int64_t padded = tiles::groups_of(q.shape(3)) * width;
     const auto part_size = [padded](const AttentionShape &shape) {
-        return std::min(shape.rows(), rows_per_task) * (padded + 2);
+        return std::min(shape.rows(), most_rows) * (padded + 2);
     };
     const auto part = [padded](const AttentionShape &shape, float *memory) {
-        const int64_t rows = std::min(shape.rows(), rows_per_task);
+        const int64_t rows = std::min(shape.rows(), most_rows);
         return AttentionPart{memory, memory + rows * padded, memory + rows * (padded + 1)};
     };
     int64_t shared_size = 0;
@@ -222,6 +222,10 @@ void attend(const std::vector<AttentionSequence> &all, const mx::array &q, const
         if (const int64_t splits = splits_of(s.shape); splits > 1)
             shared_size += s.shape.kv_heads * splits * part_size(s.shape);
     std::vector<float> shared(shared_size);
+    int64_t rows = 0;
+    for (const auto &s : sequences) rows += s.shape.kv_heads * s.shape.rows();
+    // Enough tasks for all threads to finish together.
+    const int64_t rows_per_task = rows >= most_rows * 8 * max_threads() ? most_rows : least_rows;
     std::vector<Task> tasks, joins;
     float *free = shared.data();
     for (const auto &s : sequences)
