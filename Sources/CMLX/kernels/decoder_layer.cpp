@@ -21,7 +21,6 @@ struct MapKind {
     WeightKind weight;
     bool has_bias = false;
     int rank = 0;  // 0: no adapter
-    bool operator==(const MapKind &) const = default;
 };
 
 struct LayerKind {
@@ -29,7 +28,6 @@ struct LayerKind {
     int query_heads, kv_heads, width;  // of a head
     float eps;
     bool int8, bf16;
-    bool operator==(const LayerKind &) const = default;
 };
 
 /// A map in memory.

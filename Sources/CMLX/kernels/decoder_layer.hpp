@@ -24,7 +24,6 @@ struct DecoderLayer {
 /// New tokens of one conversation, after `past` others.
 struct DecoderRun {
     int tokens, past;
-    bool operator==(const DecoderRun &) const = default;
 };
 
 /// Whether the layer can be one operation: on a CPU, without gradients, all of one type.

@@ -217,7 +217,7 @@ extension BenchRun {
                 state.rewind(to: mark)
                 var hidden = start, memory = generator.newState(), vocoder = StreamingVocoder(network)
                 tokens = 0
-                while true {
+                while tokens < plan.context {
                     _ = generator.units(hidden, state: &memory)
                     let units = (0..<10).map { Int32(tokens * 10 + $0) * 37 % classes }
                     tokens += 1
