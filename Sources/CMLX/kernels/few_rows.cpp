@@ -58,11 +58,10 @@ void multiply_few(int64_t m, int64_t k, const Matrix &x, std::span<const Job> jo
             const int64_t count = std::min(stride, n - first);
             rows->multiply(job->weight, first, count, product, stride);
             if (job->up) up_rows->multiply(*job->up, first, count, product + few_rows * stride, stride);
-            for (int64_t i = 0; i < m; i++) {
-                float *row = product + i * stride;
-                if (job->up) join_gate(*job, row, row + few_rows * stride, first, count);
-                finish_row(row, count, job->up ? Epilogue{} : job->epilogue, i, first, job->out);
-            }
+            if (job->up)
+                for (int64_t i = 0; i < m; i++)
+                    join_gate(*job, product + i * stride, product + (few_rows + i) * stride, first, count);
+            finish_rows(product, stride, m, count, job->up ? Epilogue{} : job->epilogue, 0, first, job->out);
             c += here;
         }
     });

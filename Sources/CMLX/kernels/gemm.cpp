@@ -153,8 +153,7 @@ void by_panels(int64_t batch, int64_t m, int64_t n, int64_t k, const Matrix &a, 
             if (!direct({1, m, columns, k, left, right, target, {}, false, CMLX_ACTIVATION_NONE}, nullptr))
                 throw std::runtime_error("oneDNN has no float32 matrix product for these strides");
             parallel_ranges(size_t(m), 8, [&](size_t begin, size_t end) {
-                for (size_t row = begin; row < end; row++)
-                    finish_row(product.data() + row * columns, columns, rest, row, first, out);
+                finish_rows(product.data() + begin * columns, columns, end - begin, columns, rest, begin, first, out);
             });
         }
     }
@@ -162,26 +161,30 @@ void by_panels(int64_t batch, int64_t m, int64_t n, int64_t k, const Matrix &a, 
 
 }  // namespace
 
-void finish_row(const float *row, int64_t n, const Epilogue &e, int64_t row_index, int64_t first, const Matrix &out) {
+void finish_rows(const float *product, int64_t stride, int64_t rows, int64_t n, const Epilogue &e, int64_t row_index,
+                 int64_t first, const Matrix &out) {
     simd::with_activation(e.activation, [&](auto kind) {
-        simd::dispatch([&](auto) ALWAYS_INLINE {
-            const auto *bias = static_cast<const char *>(e.bias);
-            const void *residual = e.residual.data ? offset(e.residual, row_index, first) : nullptr;
-            void *target = offset(out, row_index, first);
-            for (int64_t j = 0; j < n; j += simd::width) {
-                const int count = int(std::min<int64_t>(n - j, simd::width));
-                simd::f32 v = simd::load(row + j, count);
-                if (bias)
-                    v += e.bias_bf16 ? simd::load(reinterpret_cast<const bf16 *>(bias) + first + j, count)
-                                     : simd::load(reinterpret_cast<const float *>(bias) + first + j, count);
-                v = simd::activate<decltype(kind)::value>(v, 0);
-                if (residual)
-                    v += e.residual.bf16 ? simd::load(static_cast<const bf16 *>(residual) + j, count)
-                                         : simd::load(static_cast<const float *>(residual) + j, count);
-                if (out.bf16)
-                    simd::store(static_cast<bf16 *>(target) + j, v, count);
-                else
-                    simd::store(static_cast<float *>(target) + j, v, count);
+        simd::dispatch([&](auto level) ALWAYS_INLINE {
+            const auto load = [&](const void *data, bool is_bf16, int64_t j, int count) ALWAYS_INLINE {
+                return is_bf16 ? simd::load(static_cast<const bf16 *>(data) + j, count)
+                               : simd::load(static_cast<const float *>(data) + j, count);
+            };
+            for (int64_t r = 0; r < rows; r++) {
+                const float *row = product + r * stride;
+                const void *residual = e.residual.data ? offset(e.residual, row_index + r, first) : nullptr;
+                void *target = offset(out, row_index + r, first);
+                const auto step = [&](int64_t j, int count) ALWAYS_INLINE {
+                    simd::f32 v = simd::load(row + j, count);
+                    if (e.bias) v += load(e.bias, e.bias_bf16, first + j, count);
+                    v = simd::activate<decltype(kind)::value>(v, 0);
+                    if (residual) v += load(residual, e.residual.bf16, j, count);
+                    if (!out.bf16) return simd::store(static_cast<float *>(target) + j, v, count);
+                    const simd::u16 bits = simd::narrow<decltype(level)::value>(v);
+                    std::memcpy(static_cast<bf16 *>(target) + j, &bits, size_t(count) * sizeof(bf16));
+                };
+                int64_t j = 0;
+                for (; j + simd::width <= n; j += simd::width) step(j, simd::width);
+                if (j < n) step(j, int(n - j));
             }
         });
     });
@@ -197,7 +200,7 @@ void gemm(int64_t batch, int64_t m, int64_t n, int64_t k, const Matrix &a, const
             Matrix out = c;
             out.data = offset(c, 0, 0, i);
             if (rest.residual.data) rest.residual.data = offset(epilogue.residual, 0, 0, i);
-            for (int64_t row = 0; row < m; row++) finish_row(zeros.data(), n, rest, row, 0, out);
+            finish_rows(zeros.data(), 0, m, n, rest, 0, 0, out);
         }
         return;
     }
@@ -206,7 +209,7 @@ void gemm(int64_t batch, int64_t m, int64_t n, int64_t k, const Matrix &a, const
     if (supported) {
         std::vector<float> bias(epilogue.bias ? n : 0);
         if (epilogue.bias)
-            finish_row(bias.data(), n, {epilogue.bias, epilogue.bias_bf16}, 0, 0, {bias.data(), false, n, 1, 0});
+            finish_rows(bias.data(), n, 1, n, {epilogue.bias, epilogue.bias_bf16}, 0, 0, {bias.data(), false, n, 1, 0});
         const Shape shape{batch, m, n, k, a, b, c, epilogue.residual, epilogue.bias != nullptr, epilogue.activation};
         if (direct(shape, epilogue.bias ? bias.data() : nullptr)) return;
     }

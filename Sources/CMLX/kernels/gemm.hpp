@@ -25,8 +25,9 @@ struct Epilogue {
 void gemm(int64_t batch, int64_t m, int64_t n, int64_t k, const Matrix &a, const Matrix &b, const Matrix &c,
           const Epilogue &epilogue = {});
 
-/// Applies an epilogue to one row of a float32 product and stores it; `out` may be `row`.
-void finish_row(const float *row, int64_t n, const Epilogue &epilogue, int64_t row_index, int64_t first_column,
-                const Matrix &out);
+/// Applies an epilogue to rows of a float32 product, `stride` apart, and stores them from (`row_index`, `first_column`) on;
+/// `out` may be the product.
+void finish_rows(const float *product, int64_t stride, int64_t rows, int64_t n, const Epilogue &epilogue, int64_t row_index,
+                 int64_t first_column, const Matrix &out);
 
 }  // namespace cmlx

@@ -118,10 +118,24 @@ ALWAYS_INLINE inline void multiply_rows(const uint32_t *x, int64_t stride, const
     });
 }
 
-/// Applies what follows a product to a row of sums (and those of `up`), and stores it.
-void finish(const Job &job, float *sums, const float *up, int64_t row, int64_t first, int64_t count) {
-    if (job.up) join_gate(job, sums, up, first, count);
-    finish_row(sums, count, job.up ? Epilogue{} : job.epilogue, row, first, job.out);
+/// Fetches where a piece of a row of the result goes and what is added to it: pieces of long rows, each in a page of its own,
+/// which the processor does not foresee.
+void fetch(const Job &job, int64_t row, int64_t first, int64_t count) {
+    const auto lines = [&](const Matrix &m, auto write) ALWAYS_INLINE {
+        if (!m.data) return;
+        const int64_t size = m.bf16 ? 2 : 4;
+        const char *at = static_cast<const char *>(m.data) + (row * m.row_stride + first) * size;
+        for (int64_t i = 0; i < count * size; i += 64) __builtin_prefetch(at + i, decltype(write)::value, 3);
+    };
+    lines(job.out, std::integral_constant<int, 1>());
+    lines(job.epilogue.residual, std::integral_constant<int, 0>());
+}
+
+/// Applies what follows a product to `rows` rows of sums (and those of `up`), and stores them.
+void finish(const Job &job, float *sums, const float *up, int64_t rows, int64_t row, int64_t first, int64_t count) {
+    if (job.up)
+        for (int64_t i = 0; i < rows; i++) join_gate(job, sums + i * slab, up + i * slab, first, count);
+    finish_rows(sums, slab, rows, count, job.up ? Epilogue{} : job.epilogue, row, first, job.out);
 }
 
 template <class M>
@@ -158,6 +172,8 @@ void run(int64_t m, int64_t k, const uint32_t *x, int64_t stride, const Job &job
             for (int64_t r = 0; r < rows;) {
                 const int64_t block = std::min<int64_t>(M::rows, rows - r);
                 const uint32_t *from = x + (top + r) * stride + at / M::step;
+                if (last)
+                    for (int64_t i = r; i < r + block; i++) fetch(job, top + i, first, columns);
                 for (int i = 0; i < weights; i++) {
                     float *to = sums + (i * rows + r) * slab;
                     simd::dispatch([&](auto level) ALWAYS_INLINE {
@@ -168,9 +184,7 @@ void run(int64_t m, int64_t k, const uint32_t *x, int64_t stride, const Job &job
                             });
                     });
                 }
-                if (last)
-                    for (int64_t i = r; i < r + block; i++)
-                        finish(job, sums + i * slab, sums + (rows + i) * slab, top + i, first, columns);
+                if (last) finish(job, sums + r * slab, sums + (rows + r) * slab, block, top + r, first, columns);
                 r += block;
             }
         }
@@ -313,6 +327,7 @@ void run_int8(int64_t m, int64_t k, const Matrix &x, const Job &job) {
         float *sums = memory.sums;
         for (int64_t r = 0; r < rows; r += M::rows) {
             const int64_t block = std::min<int64_t>(M::rows, rows - r);
+            for (int64_t i = 0; i < block; i++) fetch(job, top + r + i, first, columns);
             for (int i = 0; i < weights; i++) {
                 const Int8Slab &s = slabs[i];
                 const auto body = [&](auto) ALWAYS_INLINE {
@@ -339,8 +354,7 @@ void run_int8(int64_t m, int64_t k, const Matrix &x, const Job &job) {
                 };
                 simd::call_avx512_bf16(body);
             }
-            for (int64_t i = 0; i < block; i++)
-                finish(job, sums + i * slab, sums + (M::rows + i) * slab, top + r + i, first, columns);
+            finish(job, sums, sums + M::rows * slab, block, top + r, first, columns);
         }
     });
 #endif

@@ -27,10 +27,8 @@ void multiply_apart(int64_t m, int64_t k, const Matrix &x, const Job &job, bool 
     multiply_one(m, k, x, {job.weight, {}, {gate, false, n, 1, 0}}, int8);
     multiply_one(m, k, x, {*job.up, {}, {up, false, n, 1, 0}}, int8);
     parallel_ranges(size_t(m), 1, [&](size_t begin, size_t end) {
-        for (auto i = int64_t(begin); i < int64_t(end); i++) {
-            join_gate(job, gate + i * n, up + i * n, 0, n);
-            finish_row(gate + i * n, n, {}, i, 0, job.out);
-        }
+        for (auto i = int64_t(begin); i < int64_t(end); i++) join_gate(job, gate + i * n, up + i * n, 0, n);
+        finish_rows(gate + begin * n, n, end - begin, n, {}, begin, 0, job.out);
     });
 }
 
