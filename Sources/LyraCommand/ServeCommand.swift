@@ -83,7 +83,7 @@ struct ServeCommand: AsyncParsableCommand {
         Log.start(verbose: model.verbose)
         let options = try serverOptions()
         _ = try model.resolve()
-        let (lyra, _) = try await model.open()
+        let (lyra, _) = try await model.open(returnsMemory: true)
         var serverOptions = options
         let folder = URL(fileURLWithPath: lyra.location.model).lastPathComponent
         for name in address.modelName + [folder] where !serverOptions.modelNames.contains(name) { serverOptions.modelNames.append(name) }

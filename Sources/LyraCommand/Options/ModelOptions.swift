@@ -4,6 +4,7 @@ import Foundation
 import Logging
 import Lyra
 import LyraModel
+import MLX
 
 extension Precision: ExpressibleByArgument {}
 extension AdapterChoice: ExpressibleByArgument {}
@@ -96,8 +97,9 @@ struct ModelOptions: ParsableArguments {
         return (location, configuration)
     }
 
-    /// Loads the checkpoint.
-    func open() async throws -> (lyra: Lyra, seconds: Double) {
+    /// Loads the checkpoint. What is freed later stays with the process, unless it `returnsMemory` because it lives long.
+    func open(returnsMemory: Bool = false) async throws -> (lyra: Lyra, seconds: Double) {
+        if !returnsMemory { Memory.keepFreed() }
         var options = LyraOptions()
         options.precision = precision
         (options.visionTower, options.speechTower, options.vocoder) = (visionTower, speechTower, vocoder)
