@@ -124,6 +124,31 @@ import Testing
         }
     }
 
+    /// Rows and pairs of words: every answer is read off the text.
+    @Test func recallIsReadOffTheText() async throws {
+        let folder = Folder()
+        _ = try await DataSet.write(plan(folder, ["recall": 90]))
+        var questions = 0
+        for (index, line) in try folder.lines("train/recall.jsonl").enumerated() {
+            let turns = try #require(line["conversations"] as? [[String: String]]).map { $0["value"] ?? "" }
+            let told = try #require(turns.first?.split(separator: "\n").first).dropLast()
+            let answers = stride(from: 1, to: turns.count, by: 2).map { turns[$0] }
+            switch index % 3 {
+            case 0: #expect(answers == [told + "."])
+            case 1: #expect(answers.count == 1 && Set(answers[0].dropLast().split(separator: ", ")) == Set(told.split(separator: ", ")))
+            default:
+                let pairs = told.split(separator: ", ")
+                #expect(answers.count == pairs.count)
+                for answer in answers {
+                    questions += 1
+                    let value = answer.split(separator: " ").dropFirst(2).joined(separator: " ").dropLast()
+                    #expect(pairs.contains { $0.hasPrefix(value) || $0.hasSuffix(value) }, "\(told): \(answer)")
+                }
+            }
+        }
+        #expect(questions > 60)
+    }
+
     /// A picture told in writing: what is asked about it is in what is told.
     @Test func scenesAreToldInWriting() async throws {
         let folder = Folder()

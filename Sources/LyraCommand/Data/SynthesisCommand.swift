@@ -59,6 +59,9 @@ struct DataSynthesisCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("What pictures would show, in writing, with questions. Default: 20000.", valueName: "n"))
     var scenes: Int?
 
+    @Option(help: ArgumentHelp("Words to be said again and looked up. Default: 20000.", valueName: "n"))
+    var recall: Int?
+
     @Option(help: ArgumentHelp("Pictures with a spoken question. Default: 20000.", valueName: "n"))
     var spoken: Int?
 
@@ -128,6 +131,7 @@ struct DataSynthesisCommand: AsyncParsableCommand {
             ("pictures", pictures),
             ("pages", pages),
             ("scenes", scenes),
+            ("recall", recall),
             ("spoken", spoken),
             ("transcription", transcription),
             ("knowledge", knowledge),

@@ -46,6 +46,17 @@ enum Recipes {
         }
     }
 
+    /// Words to be said again, pairs to be said in another order, and questions about pairs.
+    static let recall: Recipe = { item in
+        let (context, turns) =
+            switch item.index % 3 {
+            case 0: Recall.row(&item.random)
+            case 1: Recall.pairs(&item.random)
+            default: Recall.questions(&item.random)
+            }
+        for turn in turns { item.record.ask(turn.question, turn.answer, about: context) }
+    }
+
     /// A spoken question about a picture.
     static func spoken(_ speakers: Speakers, ability: String? = nil) -> Recipe {
         { item in

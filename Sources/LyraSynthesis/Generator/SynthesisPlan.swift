@@ -33,6 +33,7 @@ public struct SynthesisPlan: Sendable {
         ("pictures", 20_000, "Pictures with written questions."),
         ("pages", 10_000, "Pages full of words with written questions: what reading is learnt from."),
         ("scenes", 20_000, "What pictures would show, in writing, with questions."),
+        ("recall", 20_000, "Words to be said again and looked up."),
         ("spoken", 20_000, "Pictures with a spoken question."),
         ("transcription", 20_000, "Sentences to be transcribed."),
         ("knowledge", 10_000, "Sums, small facts and commands, most of them spoken."),
@@ -68,6 +69,7 @@ public struct SynthesisPlan: Sendable {
             case "pictures": return DataFile(name, count, sound: .nothing, Recipes.pictures(questions: questions))
             case "pages": return DataFile(name, count, sound: .nothing, Recipes.page(questions: questions))
             case "scenes": return DataFile(name, count, sound: .nothing, Recipes.scene(questions: questions))
+            case "recall": return DataFile(name, count, sound: .nothing, Recipes.recall)
             case "spoken": return DataFile(name, count, Recipes.spoken(.train))
             case "transcription": return DataFile(name, count, Recipes.transcription(.train))
             case "knowledge": return DataFile(name, count, Recipes.knowledge(.train, byVoice: 0.7))
