@@ -46,7 +46,8 @@ struct NewCommand: AsyncParsableCommand {
             The same preset and seed give the same bytes.
 
               tiny   a few hundred thousand parameters
-              nano   18 million parameters, speech in windows of 8 s: to be trained on a desktop processor
+              nano   18 million parameters, speech in windows of 8 s: to be trained on a desktop processor, \
+                     with some attention heads that look back and copy from the start
               mini   Lyra-Mini 3B: Qwen2-VL 2B, Whisper large-v3-turbo
               base   Lyra-Base 9B: Qwen2-VL 7B, Whisper large-v3
               pro    Lyra-Pro 74B: Qwen2-VL 72B, Whisper large-v3

@@ -33,7 +33,7 @@ public enum Preset: String, CaseIterable, Sendable {
                     width: 256, layers: 4, heads: 4, intermediateSize: 1024, melBins: 80, positions: 400),
                 vision: VisionConfiguration(depth: 4, width: 192, heads: 4, outputSize: 256),
                 vocoder: VocoderConfiguration(initialChannels: 128, units: 500, embeddingSize: 64, durationHiddenSize: 64),
-                rank: 16, alpha: 32)
+                rank: 16, alpha: 32, hasInductionHeads: true)
         case .mini:
             SystemConfiguration(
                 name: "Lyra_Mini_3B", hidden: 1536, intermediate: 8960, layers: 28, heads: 12, kvHeads: 2,
@@ -77,6 +77,8 @@ public struct SystemConfiguration: Sendable {
     public var vocoder: VocoderConfiguration
     public var loraRank: Int
     public var loraAlpha: Float
+    /// Whether the decoder is to be trained from random weights, and begins with heads that look back and copy.
+    public var hasInductionHeads: Bool
     /// As the tokenizer has them; written to the model's configurations.
     public var endTokens: EndTokens {
         didSet { language.endOfTextToken = endTokens.turn }
@@ -95,7 +97,8 @@ public struct SystemConfiguration: Sendable {
     init(
         name: String, hidden: Int, intermediate: Int, layers: Int, heads: Int, kvHeads: Int, vocabulary: Int,
         sections: [Int], tied: Bool, projectorWidth: Int = 2048, generator: GeneratorConfiguration.Layers,
-        whisper: WhisperConfiguration, vision: VisionConfiguration, vocoder: VocoderConfiguration, rank: Int, alpha: Float
+        whisper: WhisperConfiguration, vision: VisionConfiguration, vocoder: VocoderConfiguration, rank: Int, alpha: Float,
+        hasInductionHeads: Bool = false
     ) {
         self.name = name
         language = LyraConfiguration(
@@ -111,6 +114,7 @@ public struct SystemConfiguration: Sendable {
         self.vocoder = vocoder
         loraRank = rank
         loraAlpha = alpha
+        self.hasInductionHeads = hasInductionHeads
         language.endOfTextToken = endTokens.turn
     }
 }

@@ -36,7 +36,7 @@ public enum RandomCheckpoint {
         guard !FileManager.default.fileExists(atPath: model) else {
             throw CheckpointWriteError.exists(model)
         }
-        let parts = try self.parts(system)
+        let parts = try self.parts(system, seed)
         let total = parts.reduce(0) { $0 + $1.bytes }
         var done = 0
         for part in parts {
@@ -58,7 +58,7 @@ public enum RandomCheckpoint {
                         entries, metadata: ["format": "pt"], to: URL(fileURLWithPath: "\(folder)/\(file)")
                     ) { name in
                         guard let request = byName[name] else { throw CheckpointError(origin: folder, problems: [.missing(name: name, shape: [])]) }
-                        let bytes = RandomValues(seed, request).bytes(dtype)
+                        let bytes = RandomValues(seed, request, part.heads).bytes(dtype)
                         done += bytes.count
                         try progress(part.folder, Double(done) / Double(max(1, total)))
                         return try MLXArray(bytes, request.shape, dtype: dtype)
@@ -78,10 +78,12 @@ public enum RandomCheckpoint {
         var files: [(String, any Encodable)] = []
         var safetensors: [(String, [Parameters.Request])] = []
         var torch: [(String, [Parameters.Request])] = []
+        /// With which the decoder in it begins.
+        var heads: InductionHeads?
         var bytes: Int { safetensors.reduce(0) { $0 + $1.1.reduce(0) { $0 + 2 * $1.shape.reduce(1, *) } } }
     }
 
-    private static func parts(_ system: SystemConfiguration) throws -> [Part] {
+    private static func parts(_ system: SystemConfiguration, _ seed: UInt64) throws -> [Part] {
         let language = system.language, model = "work_dirs/\(system.name)"
         func record(_ build: (Parameters) -> Void) -> [Parameters.Request] {
             let recorder = Parameters(nil)
@@ -101,7 +103,8 @@ public enum RandomCheckpoint {
                             if let generator = language.generator { _ = SpeechGenerator($0, language, generator) }
                         }
                     )
-                ])
+                ],
+                heads: system.hasInductionHeads ? InductionHeads(language, seed: seed) : nil)
         ]
         for folder in ["speech_lora", "long_speech_lora"] {
             let adapter = AdapterConfiguration(rank: system.loraRank, alpha: system.loraAlpha)
@@ -161,10 +164,11 @@ public enum CheckpointWriteError: Error, LocalizedError, Equatable {
 /// Random values of one tensor: uniform, scaled so that signals neither vanish nor grow.
 struct RandomValues {
     private let request: Parameters.Request
+    private let heads: InductionHeads?
     private var generator: SplitMix64
 
-    init(_ seed: UInt64, _ request: Parameters.Request) {
-        self.request = request
+    init(_ seed: UInt64, _ request: Parameters.Request, _ heads: InductionHeads? = nil) {
+        (self.request, self.heads) = (request, heads)
         // FNV-1a of the name, so that a tensor's values do not depend on the others.
         let hash = (request.name + request.salt).utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
         generator = SplitMix64(state: seed &* 0x9E37_79B9_7F4A_7C15 ^ hash)
@@ -191,15 +195,17 @@ struct RandomValues {
         }
         let (centre, spread) = distribution
         var random = generator
-        return (0..<count).map { _ in
+        var values = (0..<count).map { _ in
             centre + spread * (Float(random.next() >> 40) / Float(1 << 23) - 1)
         }
+        heads?.apply(to: &values, of: request.name)
+        return values
     }
 
     /// Row-major little-endian elements.
     func bytes(_ dtype: DType) -> Data {
         let isTable = request.name.hasSuffix("embed_positions.weight")
-        guard dtype != .float32, !isTable, count >= 1 << 16 else {
+        guard dtype != .float32, !isTable, heads == nil, count >= 1 << 16 else {
             let values = floats()
             return dtype == .float32
                 ? values.withUnsafeBytes { Data($0) }
