@@ -51,10 +51,11 @@ struct AlignCommand: AsyncParsableCommand {
         json.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         var lines = Data(), written = 0
         let began = ContinuousClock.now
-        for number in 0..<count {
+        // A line that is no recording shows before the work.
+        let items = try (0..<count).map { try recordings.item($0 * recordings.count / count) }
+        for (number, item) in items.enumerated() {
             try Task.checkCancellation()
             if number % 20 == 0 { DataPreparation.draw("align", number, count, since: began) }
-            let item = try recordings.item(number * recordings.count / count)
             guard let transcript = item.transcript, let words = try item.words ?? ears.words(of: transcript, in: Recordings.samples(item))
             else { continue }
             // Relative to the list's folder where it is below that.

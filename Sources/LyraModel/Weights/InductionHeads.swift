@@ -20,17 +20,18 @@ struct InductionHeads {
 
     private static let behind = [[1, 1, 1], [2, 2, 2], [0, 0, 1], [0, 1, 0]]  // how far back along each axis
 
-    /// nil where the heads or the stream are too narrow.
+    /// nil where there are too few heads or layers, or the stream is too narrow.
     init?(_ configuration: LyraConfiguration, seed: UInt64) {
         let width = configuration.headDimension, half = width / 2, hidden = configuration.hiddenSize
         let axes = configuration.mropeSections.enumerated().flatMap { [Int](repeating: $0.offset, count: $0.element) }
-        pairs = (0..<half).map { (pow(Double(configuration.ropeTheta), -Double($0) / Double(half)), axes[$0]) }
+        guard configuration.layers > 2, configuration.keyValueHeads > 1, axes.count == half,
+            configuration.queryHeads >= 2 * configuration.keyValueHeads
+        else { return nil }
+        pairs = axes.enumerated().map { (pow(Double(configuration.ropeTheta), -Double($0.offset) / Double(half)), $0.element) }
         fast = 0..<(pairs.firstIndex { $0.frequency < 0.04 } ?? half)
         slow = (pairs.firstIndex { $0.frequency < 0.006 } ?? half)..<half
         let rank = 2 * slow.count
-        guard configuration.layers > 2, configuration.keyValueHeads > 1, configuration.queryHeads >= 2 * configuration.keyValueHeads,
-            !slow.isEmpty, width + Self.behind.count * rank <= hidden
-        else { return nil }
+        guard !slow.isEmpty, width + Self.behind.count * rank <= hidden else { return nil }
         let rows = Self.orthonormal(width + Self.behind.count * rank, hidden, SplitMix64(state: seed &+ 0x1D8E_4E27_C47D_124F))
         content = Array(rows[..<width])
         written = Self.behind.indices.map { Array(rows[(width + $0 * rank)..<(width + ($0 + 1) * rank)]) }
