@@ -43,11 +43,10 @@ struct NewCommand: AsyncParsableCommand {
         abstract: "Write a checkpoint with random weights, in the layout of the release.",
         discussion: """
             The sizes are real, the knowledge is not: such a checkpoint is for tests, benchmarks and for trying a pipeline. \
-            The same preset and seed give the same bytes.
+            The same preset and seed give the same bytes. Some of nano's attention heads look back and copy from the start: it is to be trained.
 
               tiny   a few hundred thousand parameters
-              nano   18 million parameters, speech in windows of 8 s: to be trained on a desktop processor, \
-                     with some attention heads that look back and copy from the start
+              nano   18 million parameters, speech in windows of 8 s: to be trained on a desktop processor
               mini   Lyra-Mini 3B: Qwen2-VL 2B, Whisper large-v3-turbo
               base   Lyra-Base 9B: Qwen2-VL 7B, Whisper large-v3
               pro    Lyra-Pro 74B: Qwen2-VL 72B, Whisper large-v3

@@ -139,10 +139,16 @@ import Testing
             default:
                 let pairs = told.split(separator: ", ")
                 #expect(answers.count == pairs.count)
-                for answer in answers {
+                for (number, answer) in answers.enumerated() {
                     questions += 1
+                    // What the question does not name of a pair that it names.
                     let value = answer.split(separator: " ").dropFirst(2).joined(separator: " ").dropLast()
-                    #expect(pairs.contains { $0.hasPrefix(value) || $0.hasSuffix(value) }, "\(told): \(answer)")
+                    let asked = turns[2 * number].split(separator: "\n").last ?? ""
+                    let isOther = pairs.contains { pair in
+                        let words = pair.split(separator: " ")
+                        return words.first == value && asked.contains(words.last ?? "") || words.last == value && asked.contains(words.first ?? "")
+                    }
+                    #expect(isOther, "\(told): \(asked) \(answer)")
                 }
             }
         }

@@ -90,7 +90,7 @@ struct InductionHeads {
         let first = configuration.queryHeads / configuration.keyValueHeads
         // The layers take turns; left and above are known from the third on.
         let key = written[layer < 3 ? layer - 1 : [0, 2, 3, 1][(layer - 3) % 4]]
-        let dimensions = slow.map { $0 } + slow.map { $0 + half }
+        let dimensions = Array(slow) + slow.map { $0 + half }
         // The same content scores 5 on average.
         let gain = (5 * Float(width).squareRoot() / Float(dimensions.count)).squareRoot()
         let nothing = [Float](repeating: 0, count: hidden)

@@ -19,23 +19,23 @@ enum Recall {
     private static let first = ["And {}?", "What stands before {}?", "What has {} with it?"]
 
     /// What is asked about, and questions with their answers.
-    typealias Item = (context: String, turns: [(question: String, answer: String)])
+    typealias Exercise = (context: String, turns: [(question: String, answer: String)])
 
     /// Up to twelve words, short rows being more frequent, which are to be said again. Nothing gets a capital, which would make other
     /// tokens of a word.
-    static func row(_ random: inout SeededRandom) -> Item {
+    static func row(_ random: inout SeededRandom) -> Exercise {
         let row = (0..<min(random.int(1...12), random.int(1...12))).map { _ in random.pick(words) }.joined(separator: " ") + "."
         return (row + "\n", [(random.pick(again), row)])
     }
 
     /// Up to six pairs, which are to be said again in any order.
-    static func pairs(_ random: inout SeededRandom) -> Item {
+    static func pairs(_ random: inout SeededRandom) -> Exercise {
         let (pairs, joint) = draw(1...6, &random)
         return (text(pairs, joint) + "\n", [(random.pick(shuffled), text(random.shuffled(pairs), joint))])
     }
 
     /// Two to six pairs, and a question about each.
-    static func questions(_ random: inout SeededRandom) -> Item {
+    static func questions(_ random: inout SeededRandom) -> Exercise {
         let (pairs, joint) = draw(2...6, &random)
         let turns = random.shuffled(pairs).map { pair in
             let asksSecond = random.chance(0.6)
