@@ -18,7 +18,7 @@ struct MergeCommand: AsyncParsableCommand {
               lyra merge Lyra_Mini_3B --adapter runs/stage2/speech_lora --out merged --dtype f32
             """)
 
-    @Argument(help: "The checkpoint: a folder with config.json, or a release's root. Default: LYRA_MODEL.")
+    @Argument(help: "The checkpoint: a folder with config.json, or a release's root. \(NamedModel.defaultHelp)")
     var model: String?
 
     @Option(help: ArgumentHelp("speech or long_speech, or the folder of a PEFT adapter.", valueName: "name|dir"))
@@ -38,10 +38,7 @@ struct MergeCommand: AsyncParsableCommand {
 
     func run() async throws {
         Log.start(verbose: false)
-        guard let path = model ?? ProcessInfo.processInfo.environment["LYRA_MODEL"], !path.isEmpty else {
-            throw UsageError("no model is named: give its folder, or set the environment variable LYRA_MODEL")
-        }
-        let (location, configuration) = try ModelLocation.resolve(path, vision: visionTower, speech: speechTower)
+        let (location, configuration) = try ModelLocation.resolve(try NamedModel.path(model), vision: visionTower, speech: speechTower)
         let began = ContinuousClock.now
         try AdapterMerge.write(
             location, configuration, adapter: try folder(location), to: out, dtype: dtype?.dtype

@@ -35,10 +35,10 @@ import Testing
         #expect(result.output == "")
     }
 
-    @Test func noModelNamed() throws {
-        let result = try Lyra.run(["ask", "--text", "x"], environment: [:])
+    @Test func theModelsNameIsEmpty() throws {
+        let result = try Lyra.run(["ask", "--model", "", "--text", "x"], environment: [:])
         #expect(result.status == 64)
-        #expect(result.errors.contains("LYRA_MODEL"))
+        #expect(result.errors.contains("model"))
     }
 
     @Test func missingTowerIsSaidBeforeTheModelLoads() throws {

@@ -37,19 +37,32 @@ struct MuonTests {
         #expect(Muon.suits("blocks.0.attn.qkv.weight", matrix))
         for name in [
             "model/model.embed_tokens.weight", "vision/patch_embed.proj.weight", "speech_lora/base_model.model.layers.0.q_proj.lora_A.weight",
-            "model/lm_head.weight", "head.weight", "model/speech_generator.output_proj.weight",
+            "model/lm_head.weight", "head.weight", "model/speech_generator.output_proj.weight", "dict.weight",
         ] { #expect(!Muon.suits(name, matrix), "\(name)") }
         #expect(!Muon.suits("layers.0.fc1.bias", MLXArray.zeros([8])))
+        #expect(Muon.suits("resblocks.0.convs1.0.weight", MLXArray.zeros([8, 8, 3])))
+        #expect(!Muon.suits("conv_post.weight", MLXArray.zeros([1, 8, 7])))
+        #expect(!Muon.suits("vision/patches.weight", MLXArray.zeros([8, 3, 2, 14, 14])))
 
         // One update: matrices by 0.2 sqrt(side) times something orthogonal, vectors as AdamW's first (the rate's size).
         var optimizer: any Optimizer = OptimizerKind.muon.make(betas: [0.9, 0.95], epsilon: 1e-8)
-        var parameters = ["a.weight": MLXArray.zeros([16, 16]), "a.bias": MLXArray.zeros([16])]
-        let gradients = ["a.weight": MLXRandom.normal([16, 16], key: MLXRandom.key(1)), "a.bias": MLXArray.ones([16])]
+        var parameters = [
+            "a.weight": MLXArray.zeros([16, 16]), "a.bias": MLXArray.zeros([16]), "convolution.weight": MLXArray.zeros([16, 4, 4]),
+        ]
+        let gradients = [
+            "a.weight": MLXRandom.normal([16, 16], key: MLXRandom.key(1)), "a.bias": MLXArray.ones([16]),
+            "convolution.weight": MLXRandom.normal([16, 4, 4], key: MLXRandom.key(2)),
+        ]
         try optimizer.update(&parameters, gradients, scale: 1) { _ in (0.01, 0) }
-        let size = sqrt(square(try #require(parameters["a.weight"])).mean()).item(Float.self)
-        #expect(abs(size - 0.01 * 0.2) < 0.0006)
+        for name in ["a.weight", "convolution.weight"] {
+            let parameter = try #require(parameters[name])
+            #expect(parameter.shape == gradients[name]?.shape)
+            #expect(abs(sqrt(square(parameter).mean()).item(Float.self) - 0.01 * 0.2) < 0.0006, "\(name)")
+        }
         #expect(try #require(parameters["a.bias"]).asArray(Float.self).allSatisfy { abs($0 + 0.01) < 1e-5 })
         let state = try optimizer.state()
-        #expect(Set(state.first.keys) == ["a.weight", "a.bias"] && Set(state.second.keys) == ["a.bias"])
+        #expect(Set(state.first.keys) == Set(parameters.keys) && Set(state.second.keys) == ["a.bias"])
+        // A checkpoint's moments have the shapes of its weights.
+        #expect(state.first.allSatisfy { $1.shape == parameters[$0]?.shape })
     }
 }

@@ -104,9 +104,7 @@ struct BenchCommand: AsyncParsableCommand {
                 cases: preset.map { [TrainCase.named($0)] } ?? TrainCase.all, precision: model.precision ?? (Kernel.hasFastBFloat16 ? .bf16 : .f32), runs: plan.runs)
             return try Terminal.shared.write(try await bench.run())
         }
-        guard (preset == nil) != (model.model == nil) || (preset == nil && (try? model.path()) != nil) else {
-            throw UsageError("say what to measure: either --preset tiny|mini|base|pro or --model DIR")
-        }
+        guard preset == nil || model.model == nil else { throw UsageError("say what to measure: either --preset or --model DIR") }
         let earlier = try compare.map { try BenchFile.load($0) }
         let formats = try formats.map { try BenchFormat.list($0) } ?? []
         let counts = try threads.map { try BenchPlan.counts($0, "--threads", 1...4_096) } ?? []

@@ -47,7 +47,7 @@ struct DataCheckCommand: AsyncParsableCommand {
     @Option(
         name: [.short, .long],
         help: ArgumentHelp(
-            "The checkpoint that is to be trained: its tokenizer and sizes count. Default: the environment variable LYRA_MODEL.",
+            "The checkpoint that is to be trained: its tokenizer and sizes count. \(NamedModel.defaultHelp)",
             valueName: "dir"))
     var model: String?
 
@@ -94,10 +94,7 @@ struct DataCheckCommand: AsyncParsableCommand {
     }
 
     private func encoder() throws -> SampleEncoder {
-        guard let path = model ?? ProcessInfo.processInfo.environment["LYRA_MODEL"], !path.isEmpty else {
-            throw UsageError("no model is named: give one with --model DIR, or in the environment variable LYRA_MODEL")
-        }
-        let (location, configuration) = try ModelLocation.resolve(path)
+        let (location, configuration) = try ModelLocation.resolve(try NamedModel.path(model))
         var settings = SampleEncoder.Settings()
         settings.maximumTokens = maxTokens
         settings.maximumFrames = maxFrames

@@ -44,6 +44,9 @@ struct UnitsCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("A finished codebook, instead of clustering.", valueName: "file"))
     var codebook: String?
 
+    @Option(help: ArgumentHelp("What a change of the unit costs, in mean squared distances of frames from their units: the more, the longer units last.", valueName: "x"))
+    var changeCost: Float = 0
+
     @Option(help: ArgumentHelp("Only recordings of this voice (\"voice\").", valueName: "name"))
     var voice: String?
 
@@ -58,6 +61,7 @@ struct UnitsCommand: AsyncParsableCommand {
 
     func validate() throws {
         guard clusters > 0, frames > 0 else { throw ValidationError("--clusters and --frames are at least 1") }
+        guard changeCost >= 0, changeCost.isFinite else { throw ValidationError("--change-cost is a number from 0 on") }
     }
 
     func run() async throws {
@@ -76,7 +80,7 @@ struct UnitsCommand: AsyncParsableCommand {
         }
         var text = "", total = 0, runs = 0
         try each(items, "units") { item, samples in
-            let units = finished.clusters.assign(extractor(samples))
+            let units = finished.clusters.follow(extractor(samples), changeCost: changeCost)
             total += units.count
             runs += UnitFrames.runs(units).units.count
             text += UnitFrames.line(item.id, units)

@@ -18,7 +18,7 @@ struct InspectCommand: AsyncParsableCommand {
               lyra inspect --json Lyra_Mini_3B | jq .parts[].parameters
             """)
 
-    @Argument(help: "A checkpoint's folder, a release's root, or one .safetensors, .bin or vocoder file. Default: LYRA_MODEL.")
+    @Argument(help: "A checkpoint's folder, a release's root, or one .safetensors, .bin or vocoder file. \(NamedModel.defaultHelp)")
     var model: String?
 
     @Flag(help: "List every tensor.")
@@ -41,9 +41,7 @@ struct InspectCommand: AsyncParsableCommand {
 
     func run() async throws {
         Log.start(verbose: false)
-        guard let path = model ?? ProcessInfo.processInfo.environment["LYRA_MODEL"], !path.isEmpty else {
-            throw UsageError("no model is named: give its folder, or set the environment variable LYRA_MODEL")
-        }
+        let path = try NamedModel.path(model)
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else { throw MissingInput("nothing at \(path)") }
         var report: InspectReport

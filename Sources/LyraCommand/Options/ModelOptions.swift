@@ -14,7 +14,7 @@ struct ModelOptions: ParsableArguments {
     @Option(
         name: [.short, .long],
         help: ArgumentHelp(
-            "The checkpoint: a folder with config.json, or a release's root. Default: the environment variable LYRA_MODEL.",
+            "The checkpoint: a folder with config.json, or a release's root. \(NamedModel.defaultHelp)",
             valueName: "dir"))
     var model: String?
 
@@ -58,12 +58,8 @@ struct ModelOptions: ParsableArguments {
     @Flag(name: [.short, .long], help: "Tell on standard error what is being done.")
     var verbose = false
 
-    /// The checkpoint's path, from the option or the environment.
-    func path() throws -> String {
-        if let model { return model }
-        if let named = ProcessInfo.processInfo.environment["LYRA_MODEL"], !named.isEmpty { return named }
-        throw UsageError("no model is named: give one with --model DIR, or in the environment variable LYRA_MODEL")
-    }
+    /// The checkpoint's path.
+    func path() throws -> String { try NamedModel.path(model) }
 
     private var adapters: [Adapter: String] {
         var folders: [Adapter: String] = [:]

@@ -174,7 +174,8 @@ enum Recipes {
 extension Item {
     /// Asks to write down what is said.
     fileprivate mutating func transcribe(_ sentence: String, _ ability: String?) {
-        record.ask("<speech>\n" + Wordings.transcribe.text(split, &random, framed: false), sentence)
+        let wording = Wordings.transcribe.text(split, &random, framed: false)
+        record.ask("<speech>\n" + (split == .train && random.chance(0.4) ? Wordings.releaseInstruction : wording), sentence)
         guard let ability else { return }
         (record.ability, record.kind, record.answers) = (ability, "transcription", [sentence])
     }

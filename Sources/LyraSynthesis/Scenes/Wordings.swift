@@ -167,6 +167,8 @@ enum Wordings {
 }
 
 extension Wordings {
+    /// The release's instruction, which `lyra transcribe` gives; its line break stands after the one that ends the recording.
+    static let releaseInstruction = "\nRecord the spoken words as text."
     static let transcribe = Wording(
         ["Write down what you hear.", "Transcribe the recording.", "What is said?", "Write what is said.", "Transcribe this.",
          "What do you hear?"],

@@ -16,11 +16,11 @@ public enum OptimizerKind: String, Sendable, Codable, CaseIterable {
     }
 }
 
-/// Updates a hidden layer's matrix W by the nearest orthogonal matrix O to its momentum:
+/// Updates a hidden layer's matrix W, or its one-dimensional convolution as the matrix [first axis, the others], by the nearest orthogonal matrix O to its momentum:
 /// M = 0.95 M + G, O = orthogonal(G + 0.95 M), W = W (1 - rate decay) - rate 0.2 sqrt(max(rows, columns)) O.
 ///
 /// The factor makes updates as large as AdamW's (Liu et al. 2025), so that learning rates mean the same. Embeddings, adapters, output
-/// maps, vectors and convolutions are AdamW's.
+/// maps, vectors and convolutions of pictures are AdamW's.
 struct Muon: Optimizer {
     private var rest: AdamW
     private var momenta: [String: MLXArray] = [:]
@@ -30,7 +30,7 @@ struct Muon: Optimizer {
     init(rest: AdamW, _ group: ProcessGroup = ProcessGroup()) { (self.rest, self.group) = (rest, group) }
 
     static func suits(_ name: String, _ parameter: MLXArray) -> Bool {
-        parameter.ndim == 2 && !["embed", "head.", "lm_head", "lora_", "output_proj", "input_proj"].contains { name.contains($0) }
+        (2...3).contains(parameter.ndim) && !["embed", "head.", "lm_head", "lora_", "output_proj", "input_proj", "dict.", "conv_post"].contains { name.contains($0) }
     }
 
     mutating func update(
@@ -40,7 +40,7 @@ struct Muon: Optimizer {
         // Matrices of one shape are made orthogonal together.
         var shapes: [[Int]: [String]] = [:]
         for (name, parameter) in parameters.sorted(by: { $0.key < $1.key }) where Self.suits(name, parameter) && gradients[name] != nil {
-            shapes[parameter.shape, default: []].append(name)
+            shapes[[parameter.dim(0), parameter.size / parameter.dim(0)], default: []].append(name)
         }
         var matrices: [String] = [], updates: [MLXArray] = []
         for (shape, names) in shapes.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
@@ -50,7 +50,7 @@ struct Muon: Optimizer {
                 let scaled = gradient * Float(scale)
                 let moved = momenta[name].map { $0 * Self.momentum + scaled } ?? scaled
                 momenta[name] = moved
-                directions.append(scaled + moved * Self.momentum)
+                directions.append((scaled + moved * Self.momentum).reshaped(shape))
             }
             // Every process takes its share of the matrices; zeros stand for those of others, so that the sum has all.
             let mine = names.indices.filter { (matrices.count + $0) % group.size == group.rank }
@@ -68,7 +68,7 @@ struct Muon: Optimizer {
             guard let parameter = parameters.removeValue(forKey: name), let moved = momenta[name] else { continue }
             let (rate, decay) = rates(name)
             let factor = Float(rate * 0.2 * Double(update.shape.max() ?? 1).squareRoot())
-            let result = parameter * Float(1 - rate * decay) - update.asType(.float32) * factor
+            let result = parameter * Float(1 - rate * decay) - update.asType(.float32).reshaped(parameter.shape) * factor
             hidden[name] = result
             new += [result, moved]
         }

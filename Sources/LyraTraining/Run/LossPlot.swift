@@ -55,15 +55,27 @@ enum LossPlot {
             func path(_ points: [(Double, Double)]) -> String {
                 points.filter(\.1.isFinite).map { String(format: "%.1f,%.1f", x($0.0), y($0.1)) }.joined(separator: " ")
             }
-            svg += "<polyline fill=\"none\" stroke=\"\(color)\" stroke-opacity=\"0.25\" points=\"\(path(points))\"/>\n"
-            svg += "<polyline fill=\"none\" stroke=\"\(color)\" stroke-width=\"2\" points=\"\(path(smoothed(points)))\"/>\n"
-            let final = smoothed(points).last?.1 ?? 0
+            let mean = smoothed(points), together = max(1, points.count / 400)
+            let thinned = mean.enumerated().filter { $0.offset % together == 0 || $0.offset == mean.count - 1 }.map(\.element)
+            svg += "<polyline fill=\"none\" stroke=\"\(color)\" stroke-opacity=\"0.25\" points=\"\(path(extremes(points, of: together)))\"/>\n"
+            svg += "<polyline fill=\"none\" stroke=\"\(color)\" stroke-width=\"2\" points=\"\(path(thinned))\"/>\n"
+            let final = mean.last?.1 ?? 0
             svg += """
                 <text x="\(width - right + 12)" y="\(top + 20 * Double(place) + 12)" fill="\(color)">\(name) \(number(final))</text>
 
                 """
         }
         return svg + "</svg>\n"
+    }
+
+    /// The lowest and the highest of every so many points, as they come: a pixel has room for no more.
+    private static func extremes(_ points: [(Double, Double)], of together: Int) -> [(Double, Double)] {
+        guard together > 1 else { return points }
+        return stride(from: 0, to: points.count, by: together).flatMap { start in
+            let group = points[start..<min(points.count, start + together)].filter(\.1.isFinite)
+            guard let low = group.min(by: { $0.1 < $1.1 }), let high = group.max(by: { $0.1 < $1.1 }) else { return [(Double, Double)]() }
+            return low.0 < high.0 ? [low, high] : low.0 > high.0 ? [high, low] : [low]
+        }
     }
 
     /// Exponential mean over about a fiftieth of the run.

@@ -27,6 +27,33 @@ public struct KMeans {
         return result
     }
 
+    /// Centres of points that follow one another in time: those whose squared distances are least in all, where every change of the
+    /// centre costs as much as `changeCost` times the mean squared distance from the nearest (Viterbi's algorithm; Kamper and van Niekerk
+    /// 2021). With 0, the nearest.
+    public func follow(_ points: MLXArray, changeCost: Float) -> [Int32] {
+        guard changeCost > 0 else { return assign(points) }
+        let count = points.dim(0), clusters = centroids.dim(0)
+        // Half of the squared distances.
+        let distances = square(points).sum(axis: 1, keepDims: true) * Float(0.5) + halfNorms - Kernel.linear(points, weight: centroids)
+        let price = changeCost * max(0, distances.min(axis: 1).mean().item(Float.self))
+        let costs = distances.asArray(Float.self)
+        var best = Array(costs.prefix(clusters)), from = [Int32](repeating: 0, count: count * clusters)
+        for point in 1..<max(1, count) {
+            let cheapest = best.indices.min { best[$0] < best[$1] } ?? 0, change = best[cheapest] + price
+            for cluster in 0..<clusters {
+                let stays = best[cluster] <= change
+                from[point * clusters + cluster] = stays ? Int32(cluster) : Int32(cheapest)
+                best[cluster] = (stays ? best[cluster] : change) + costs[point * clusters + cluster]
+            }
+        }
+        var result = [Int32](repeating: 0, count: count), at = Int32(best.indices.min { best[$0] < best[$1] } ?? 0)
+        for point in stride(from: count - 1, through: 0, by: -1) {
+            result[point] = at
+            at = from[point * clusters + Int(at)]
+        }
+        return result
+    }
+
     /// Clusters points (Lloyd's iterations from the seeds of Arthur and Vassilvitskii 2007). The same seed gives the same.
     ///
     /// - Parameters:

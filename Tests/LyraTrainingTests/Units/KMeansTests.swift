@@ -40,6 +40,26 @@ import Testing
         #expect(a.assign(points).map(Int.init) == nearest.compactMap { $0 })
     }
 
+    /// Every sequence of centres is tried.
+    @Test(arguments: [0, 0.5, 2, 100] as [Float]) func changesOfTheCentreHaveAPrice(cost: Float) {
+        let centres: [Float] = [0, 1, 2.5], values: [Float] = [0.1, 0.7, 0.4, 1.2, 2.2, 1.6, 0.9]
+        let means = KMeans(centroids: MLXArray(centres, [3, 1]))
+        let distances = values.map { value in centres.map { ($0 - value) * ($0 - value) } }
+        let price = cost * distances.map { $0.min() ?? 0 }.reduce(0, +) / Float(values.count)
+        var best = (total: Float.infinity, centres: [Int32]())
+        for number in 0..<2_187 {  // 3^7
+            var rest = number
+            let tried = values.map { _ in
+                defer { rest /= 3 }
+                return Int32(rest % 3)
+            }
+            let changes = zip(tried, tried.dropFirst()).filter { $0 != $1 }.count
+            let total = zip(distances, tried).reduce(Float(changes) * price) { $0 + $1.0[Int($1.1)] }
+            if total < best.total { best = (total, tried) }
+        }
+        #expect(means.follow(MLXArray(values, [7, 1]), changeCost: cost) == best.centres)
+    }
+
     @Test func moreClustersThanDistinctPointsEnd() throws {
         let points = MLXArray([Float](repeating: 1, count: 40), [20, 2])
         let means = try KMeans.fit(points, clusters: 5, seed: 0)

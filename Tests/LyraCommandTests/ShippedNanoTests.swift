@@ -1,0 +1,46 @@
+// The model that ships answers rightly: about a picture, by voice, aloud, in a conversation.
+import Foundation
+import Testing
+
+@Suite(.serialized) struct ShippedNanoTests {
+    private typealias Lyra = CommandLineProcess
+    private static let media = "examples/nano/"
+    private static let description =
+        "A big red ring in the middle, a big blue ring on the right and a big pink moon at the bottom."
+
+    /// Without --model and LYRA_MODEL.
+    private func ask(_ arguments: [String]) throws -> CommandLineProcess.Result { try Lyra.run(["ask"] + arguments, environment: [:]) }
+
+    @Test func itSeesAndHears() throws {
+        for (question, answer) in [
+            ("What colour is the moon?", "It is pink."), ("Where is the moon?", "It is at the bottom."), ("What is on the right?", "It is a blue ring."),
+            ("Is there a green star?", "No."),
+        ] {
+            let written = try ask(["--image", Self.media + "picture.png", "--text", question])
+            #expect(written.output == answer + "\n", "\(question) \(written.errors)")
+        }
+
+        let spoken = try ask(["--image", Self.media + "picture.png", "--speech", Self.media + "question.flac"])
+        #expect(spoken.output == Self.description + "\n", "\(spoken.errors)")
+    }
+
+    /// To ears that were trained apart from it: those of the encoder that spells.
+    @Test func itSaysWhatItWrites() throws {
+        let folder = try TemporaryFolder(), aloud = folder.file("answer.wav")
+        let reply = try ask(["--image", Self.media + "picture.png", "--text", "What colour is the moon?", "--speak", aloud])
+        #expect(reply.output == "It is pink.\n", "\(reply.errors)")
+        let heard = try Lyra.run(["data", "listen", aloud, "--encoder", "models/nano-towers"])
+        #expect(heard.output.contains("pink"), "\(heard.output) \(heard.errors)")
+    }
+
+    @Test func itTranscribes() throws {
+        let result = try Lyra.run(["transcribe", Self.media + "sentence.flac"], environment: [:])
+        #expect(result.output == "The train to London leaves at six nineteen.\n", "\(result.errors)")
+    }
+
+    @Test func itTalks() throws {
+        let turns = "/image \(Self.media)picture.png\nWhat colour is the moon?\nIs there a green star?\n"
+        let result = try Lyra.run(["chat"], input: Data(turns.utf8), environment: [:])
+        #expect(result.status == 0 && result.output == "It is pink.\nNo.\n", "\(result.output) \(result.errors)")
+    }
+}
