@@ -18,7 +18,7 @@ struct MergeCommand: AsyncParsableCommand {
               lyra merge Lyra_Mini_3B --adapter runs/stage2/speech_lora --out merged --dtype f32
             """)
 
-    @Argument(help: "The checkpoint: a folder with config.json, or a release's root. \(NamedModel.defaultHelp)")
+    @Argument(help: "The checkpoint: a folder with config.json, or a release's root. Default: LYRA_MODEL.")
     var model: String?
 
     @Option(help: ArgumentHelp("speech or long_speech, or the folder of a PEFT adapter.", valueName: "name|dir"))
@@ -38,7 +38,7 @@ struct MergeCommand: AsyncParsableCommand {
 
     func run() async throws {
         Log.start(verbose: false)
-        let (location, configuration) = try ModelLocation.resolve(try NamedModel.path(model), vision: visionTower, speech: speechTower)
+        let (location, configuration) = try ModelLocation.resolve(try NamedModel.path(model, orShipped: false), vision: visionTower, speech: speechTower)
         let began = ContinuousClock.now
         try AdapterMerge.write(
             location, configuration, adapter: try folder(location), to: out, dtype: dtype?.dtype

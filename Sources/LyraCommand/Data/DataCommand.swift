@@ -47,7 +47,7 @@ struct DataCheckCommand: AsyncParsableCommand {
     @Option(
         name: [.short, .long],
         help: ArgumentHelp(
-            "The checkpoint that is to be trained: its tokenizer and sizes count. \(NamedModel.defaultHelp)",
+            "The checkpoint that is to be trained: its tokenizer and sizes count. Default: the environment variable LYRA_MODEL.",
             valueName: "dir"))
     var model: String?
 
@@ -94,7 +94,7 @@ struct DataCheckCommand: AsyncParsableCommand {
     }
 
     private func encoder() throws -> SampleEncoder {
-        let (location, configuration) = try ModelLocation.resolve(try NamedModel.path(model))
+        let (location, configuration) = try ModelLocation.resolve(try NamedModel.path(model, orShipped: false))
         var settings = SampleEncoder.Settings()
         settings.maximumTokens = maxTokens
         settings.maximumFrames = maxFrames

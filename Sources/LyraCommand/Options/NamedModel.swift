@@ -4,15 +4,12 @@ import Foundation
 enum NamedModel {
     static let defaultHelp = "Default: the environment variable LYRA_MODEL, or nano, which ships."
 
-    /// The checkpoint that was given, or LYRA_MODEL, or the one that ships.
-    static func path(_ given: String?) throws -> String {
+    /// The checkpoint that was given, or LYRA_MODEL, or, for those that use a model as it is, the one that ships.
+    static func path(_ given: String?, orShipped: Bool = true) throws -> String {
         let variable = ProcessInfo.processInfo.environment["LYRA_MODEL"]
         if let named = given ?? variable, !named.isEmpty { return named }
-        if given == nil, let shipped { return shipped }
-        throw UsageError(
-            given == nil
-                ? "no model is named, and nano, which ships, is not beside this program: name one, or set LYRA_MODEL"
-                : "the model's name is empty")
+        if given == nil, orShipped, let shipped { return shipped }
+        throw UsageError("no model is named\(orShipped ? ", and nano, which ships, is not beside this program" : ""): name one, or set LYRA_MODEL")
     }
 
     /// nano's folder: `models/nano` in a folder that the program lies in (the package it was built from), or `share/lyra/nano`.
