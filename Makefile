@@ -16,7 +16,7 @@ FILTER ?=
 .PHONY: help demo test train-check nano bench build clean bootstrap
 
 help:
-	@echo 'make demo    ask about a picture by voice, and about half an hour of speech (a minute or two at first, to build)'
+	@echo 'make demo    ask a question about a picture by voice; the answer is printed and spoken (a minute or two at first)'
 	@echo 'make test    run all tests and print what agrees with the original, and how closely'
 	@echo 'make train-check  train tiny models by heart and through all stages (ten minutes)'
 	@echo 'make nano    the small model, from nothing: data, tokenizer, all training (many hours; goes on where it was ended)'

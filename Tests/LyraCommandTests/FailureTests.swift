@@ -38,7 +38,7 @@ import Testing
     @Test func theModelsNameIsEmpty() throws {
         let result = try Lyra.run(["ask", "--model", "", "--text", "x"], environment: [:])
         #expect(result.status == 64)
-        #expect(result.errors.contains("model"))
+        #expect(result.errors.contains("LYRA_MODEL"))
     }
 
     @Test func missingTowerIsSaidBeforeTheModelLoads() throws {

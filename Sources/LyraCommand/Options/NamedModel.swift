@@ -9,7 +9,7 @@ enum NamedModel {
         let variable = ProcessInfo.processInfo.environment["LYRA_MODEL"]
         if let named = given ?? variable, !named.isEmpty { return named }
         if given == nil, orShipped, let shipped { return shipped }
-        throw UsageError("no model is named\(orShipped ? ", and nano, which ships, is not beside this program" : ""): name one, or set LYRA_MODEL")
+        throw UsageError("no model is named: give its folder, or set the environment variable LYRA_MODEL")
     }
 
     /// nano's folder: `models/nano` in a folder that the program lies in (the package it was built from), or `share/lyra/nano`.
