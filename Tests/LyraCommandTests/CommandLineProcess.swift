@@ -31,11 +31,11 @@ struct CommandLineProcess {
     /// Runs to the end, by another program and its arguments if a launcher is given. `body` may act on the process while it
     /// runs.
     static func run(
-        _ arguments: [String], launcher: [String] = [], input: Data? = nil, environment: [String: String] = ["LYRA_MODEL": pack],
+        _ arguments: [String], copy: String? = nil, launcher: [String] = [], input: Data? = nil, environment: [String: String] = ["LYRA_MODEL": pack],
         while body: (Process) throws -> Void = { _ in }
     ) throws -> Result {
         let process = Process()
-        let program = try #require(program, "the program is not built")
+        let program = try #require(copy.map { URL(fileURLWithPath: $0) } ?? program, "the program is not built")
         process.executableURL = launcher.first.map { URL(fileURLWithPath: $0) } ?? program
         process.arguments = (launcher.isEmpty ? [] : launcher.dropFirst() + [program.path]) + arguments
         process.environment = ProcessInfo.processInfo.environment.filter { $0.key != "LYRA_MODEL" }.merging(environment) { $1 }

@@ -11,6 +11,17 @@ import Testing
     /// Without --model and LYRA_MODEL.
     private func ask(_ arguments: [String]) throws -> CommandLineProcess.Result { try Lyra.run(["ask"] + arguments, environment: [:]) }
 
+    /// A program that was put elsewhere has nano in share/lyra, or needs to be told.
+    @Test func itIsFoundBesideTheProgram() throws {
+        let folder = try TemporaryFolder(), files = FileManager.default, copy = folder.file("bin/lyra")
+        for name in ["bin", "share/lyra"] { try files.createDirectory(atPath: folder.file(name), withIntermediateDirectories: true) }
+        try files.copyItem(atPath: try #require(Lyra.program).path, toPath: copy)
+        let alone = try Lyra.run(["ask", "--text", "x"], copy: copy, environment: [:])
+        #expect(alone.status == 64 && alone.errors.contains("LYRA_MODEL"), "\(alone.errors)")
+        try files.createSymbolicLink(atPath: folder.file("share/lyra/nano"), withDestinationPath: Lyra.root + "/models/nano")
+        #expect(try Lyra.run(["inspect", "--check"], copy: copy, environment: [:]).status == 0)
+    }
+
     @Test func itSeesAndHears() throws {
         for (question, answer) in [
             ("What colour is the moon?", "It is pink."), ("Where is the moon?", "It is at the bottom."), ("What is on the right?", "It is a blue ring."),

@@ -71,6 +71,23 @@ import Testing
         #expect(folder.bytes("train/speech.jsonl") == before)
     }
 
+    /// `lyra transcribe` asks in the release's words, which are learnt beside the world's own, and are in no test.
+    @Test func transcriptionsAreAskedForAsTheReleaseDoes() async throws {
+        func questions(_ split: Split) async throws -> [String] {
+            let folder = Folder()
+            var plan = plan(folder, ["transcription": 60], splits: [split])
+            (plan.isWritten, plan.heldOut, plan.only) = (true, 60, ["transcription"])
+            _ = try await DataSet.write(plan)
+            return try folder.lines("\(split.rawValue)/transcription.jsonl").map {
+                try #require(($0["conversations"] as? [[String: String]])?.first?["value"])
+            }
+        }
+        let instruction = "\n\nRecord the spoken words as text."
+        let learnt = try await questions(.train), tested = try await questions(.test)
+        #expect(learnt.count == 60 && (12...36).contains(learnt.count { $0.hasSuffix(instruction) }))
+        #expect(tested.count == 60 && !tested.contains { $0.hasSuffix(instruction) })
+    }
+
     /// The written world is the spoken one with transcripts in the place of sound.
     @Test func theWrittenWorldSaysTheSame() async throws {
         let counts = ["spoken": 3, "transcription": 3, "knowledge": 8, "dialogue": 4, "passages": 4, "long": 1, "answers": 2, "voice": 2]
