@@ -1,7 +1,7 @@
 """Drives every endpoint of a running server with OpenAI's own Python package: check_clients.py ADDRESS KEY
 
-Prints a line per check, and fails at the first that is not as it should be. Answers may be noise (random weights); what is
-checked is that the package understands them and that the parts agree with each other.
+Prints a line per check, and fails at the first that is not as it should be: that the package understands the answers, that the parts
+agree with each other, and that nano, the model that a server has by default, answers rightly.
 """
 
 import asyncio
@@ -16,9 +16,12 @@ from openai import AsyncOpenAI, OpenAI
 
 ADDRESS, KEY = sys.argv[1] + "/v1", sys.argv[2]
 EXAMPLES = pathlib.Path(__file__).parent.parent / "examples"
+# "What can you see in the picture?", of the picture that lies beside it.
+SPOKEN = EXAMPLES / "nano/question.wav"
+SHOWN = "big red ring in the middle"
 client = OpenAI(base_url=ADDRESS, api_key=KEY, max_retries=0)
-PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + base64.b64encode((EXAMPLES / "picture.png").read_bytes()).decode()}}
-QUESTION = {"type": "input_audio", "input_audio": {"data": base64.b64encode((EXAMPLES / "question.wav").read_bytes()).decode(), "format": "wav"}}
+PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + base64.b64encode((EXAMPLES / "nano/picture.png").read_bytes()).decode()}}
+QUESTION = {"type": "input_audio", "input_audio": {"data": base64.b64encode(SPOKEN.read_bytes()).decode(), "format": "wav"}}
 
 
 def check(name: str, is_right: bool, detail: object = "") -> None:
@@ -28,7 +31,7 @@ def check(name: str, is_right: bool, detail: object = "") -> None:
 
 
 def say(content, **more):
-    return client.chat.completions.create(model="lyra", messages=[{"role": "user", "content": content}], max_completion_tokens=12, **more)
+    return client.chat.completions.create(model="lyra", messages=[{"role": "user", "content": content}], **{"max_completion_tokens": 48} | more)
 
 
 def models() -> None:
@@ -48,29 +51,36 @@ def chat() -> None:
     check("chat: stream", text == whole.choices[0].message.content, text)
     check("chat: stream usage", usage.completion_tokens == whole.usage.completion_tokens)
     check("chat: seed", say("Hi.", temperature=1, seed=3).choices[0].message.content == say("Hi.", temperature=1, seed=3).choices[0].message.content)
-    seen = say([PICTURE, {"type": "text", "text": "What is it?"}])
+    seen = say([PICTURE, {"type": "text", "text": "What colour is the moon?"}])
     check("chat: picture in", seen.usage.prompt_tokens_details.image_tokens > 0, seen.usage)
+    check("chat: what is seen", seen.choices[0].message.content == "It is pink.", seen.choices[0].message.content)
     heard = say([PICTURE, QUESTION])
     check("chat: picture and speech in", heard.usage.prompt_tokens_details.audio_tokens > 0, heard.usage)
+    check("chat: what is heard", SHOWN in heard.choices[0].message.content, heard.choices[0].message.content)
+    cut = say([PICTURE, QUESTION], max_completion_tokens=3).choices[0]
+    check("chat: cut", cut.finish_reason == "length" and heard.choices[0].message.content.startswith(cut.message.content), cut)
 
 
 def spoken_chat() -> None:
-    spoken = say([QUESTION], modalities=["text", "audio"], audio={"voice": "alloy", "format": "wav"})
+    spoken = say([PICTURE, QUESTION], modalities=["text", "audio"], audio={"voice": "alloy", "format": "wav"})
     audio = spoken.choices[0].message.audio
     check("chat: speech out", base64.b64decode(audio.data)[:4] == b"RIFF" and audio.transcript == spoken.choices[0].message.content)
+    check("chat: what is spoken about", SHOWN in audio.transcript and len(base64.b64decode(audio.data)) > 32000, audio.transcript)
     data, transcript = b"", ""
-    for chunk in say([QUESTION], modalities=["text", "audio"], audio={"voice": "alloy", "format": "pcm16"}, stream=True):
+    for chunk in say([PICTURE, QUESTION], modalities=["text", "audio"], audio={"voice": "alloy", "format": "pcm16"}, stream=True):
         if part := chunk.choices[0].delta.audio:
             data += base64.b64decode(part.data or "")
             transcript += part.transcript or ""
     check("chat: speech out, streamed", len(data) % 2 == 0 and transcript == audio.transcript)
-    history = [{"role": "user", "content": [QUESTION]}, {"role": "assistant", "audio": {"id": audio.id}}, {"role": "user", "content": "And?"}]
+    history = [{"role": "user", "content": [PICTURE, QUESTION]}, {"role": "assistant", "audio": {"id": audio.id}}, {"role": "user", "content": "And?"}]
     again = client.chat.completions.create(model="lyra", messages=history, max_completion_tokens=4)
     check("chat: a spoken reply named again", again.usage.prompt_tokens > spoken.usage.prompt_tokens)
 
 
 def transcriptions() -> None:
-    path = EXAMPLES / "question.wav"
+    sentence = client.audio.transcriptions.create(model="lyra", file=EXAMPLES / "nano/sentence.flac").text
+    check("transcriptions: what is said", sentence == "The train to London leaves at six nineteen.", sentence)
+    path = SPOKEN
     plain = client.audio.transcriptions.create(model="lyra", file=path)
     verbose = client.audio.transcriptions.create(model="lyra", file=path, response_format="verbose_json")
     check("transcriptions", plain.text == verbose.text, (plain.text, verbose.text))
@@ -120,16 +130,18 @@ def errors() -> None:
 
 
 async def realtime() -> None:
-    with wave.open(str(EXAMPLES / "question.wav")) as file:
+    with wave.open(str(SPOKEN)) as file:
         frames = memoryview(file.readframes(file.getnframes())).cast("h")
     samples = [frames[min(len(frames) - 1, i * 2 // 3)] for i in range(len(frames) * 3 // 2)]
     pcm = b"".join(sample.to_bytes(2, "little", signed=True) for sample in samples)
     seen, text, sound = [], "", 0
     async with AsyncOpenAI(base_url=ADDRESS, api_key=KEY).realtime.connect(model="lyra") as connection:
         await connection.session.update(session={
-            "type": "realtime", "instructions": "Be brief.", "max_output_tokens": 12,
+            "type": "realtime", "max_output_tokens": 48,
             "audio": {"input": {"turn_detection": {"type": "server_vad", "silence_duration_ms": 400}}},
         })
+        await connection.conversation.item.create(item={
+            "type": "message", "role": "user", "content": [{"type": "input_image", "image_url": PICTURE["image_url"]["url"]}]})
         for start in range(0, len(pcm) + 48000, 4800):
             piece = pcm[start:start + 4800].ljust(4800, b"\0")
             await connection.input_audio_buffer.append(audio=base64.b64encode(piece).decode())
@@ -145,7 +157,8 @@ async def realtime() -> None:
                 break
         check("realtime: speech found", "input_audio_buffer.speech_started" in seen and "input_audio_buffer.speech_stopped" in seen, seen)
         check("realtime: answered", event.response.status in ("completed", "incomplete") and event.response.usage.output_tokens > 0, event.response)
-        check("realtime: sound", event.response.output[0].content[0].transcript == text and sound % 2 == 0)
+        check("realtime: the right answer", SHOWN in text, text)
+        check("realtime: sound", sound > 48000 and event.response.output[0].content[0].transcript == text and sound % 2 == 0)
         await connection.conversation.item.truncate(item_id=event.response.output[0].id, content_index=0, audio_end_ms=10)
         await connection.conversation.item.create(item={"type": "message", "role": "user", "content": [{"type": "input_text", "text": "And?"}]})
         await connection.response.create(response={"output_modalities": ["text"]})

@@ -83,6 +83,7 @@ public struct Transcriber: Sendable {
         var options = ReplyOptions()
         options.maximumTokens = maximumTokens ?? (isWhole ? 4_096 : 444)
         options.sampling = sampling
+        options.endsRepetition = true
         if isWhole { options.adapter = .longSpeech }
         let conversation = lyra.conversation()
         var reply: Reply?

@@ -56,6 +56,9 @@ public struct ReplyOptions: Sendable {
     public var choosesAnew = false
     /// Whether tokens that repeat earlier ones are guessed and verified several at a time; the reply stays the same.
     public var guessesAhead = true
+    /// Whether a reply that goes round in circles ends there; what was said more than once is not in
+    /// ``Reply/text``, though it has been sent.
+    public var endsRepetition = false
     /// What the reply is likely to repeat in large part, such as a text to be corrected: guesses are taken from it too.
     public var prediction: String?
     /// Which adapter is active.
@@ -110,6 +113,8 @@ public struct Reply: Sendable, Codable {
         case stop
         /// `maximumTokens` was reached.
         case length
+        /// The reply went round in circles (``ReplyOptions/endsRepetition``).
+        case repetition
     }
     public var text: String
     /// Token ids, the end token included.

@@ -24,6 +24,7 @@ struct TurnRun {
     var hidden = MLXArray.zeros([0])
     var logits = MLXArray.zeros([0])
     var guesses: Guesses?
+    var repetition: RepetitionDetector?
     var reason: Reply.FinishReason?
     var voice: Voice?
 
@@ -36,6 +37,7 @@ struct TurnRun {
         sampler = Sampler(options.sampling)
         stop = StopText(options.stop)
         text = StreamingDecoder(lyra.tokenizer, skipSpecialTokens: true)
+        if options.endsRepetition { repetition = RepetitionDetector() }
     }
 
     // MARK: Tokens
@@ -69,6 +71,11 @@ struct TurnRun {
         }
         if ended || generated.count == options.maximumTokens {
             reason = ended ? .stop : .length
+            return false
+        }
+        if let repeated = repetition?.append(token) {
+            answer = lyra.tokenizer.decode(Array(generated.dropLast(repeated)), skipSpecialTokens: true)
+            reason = .repetition
             return false
         }
         began = clock.now
@@ -124,8 +131,8 @@ struct TurnRun {
 
     mutating func finish(_ state: inout ConversationState) throws {
         forgetGuesses(&state)
-        if reason != .stop { emit(text.finish()) }
-        show(stop.finish())
+        if reason == .length { emit(text.finish()) }
+        if reason != .repetition { show(stop.finish()) }
         let began = clock.now
         if voice != nil {
             speak(voice?.finish() ?? [])

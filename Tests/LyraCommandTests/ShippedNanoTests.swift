@@ -31,7 +31,7 @@ import Testing
             #expect(written.output == answer + "\n", "\(question) \(written.errors)")
         }
 
-        let spoken = try ask(["--image", Self.media + "picture.png", "--speech", Self.media + "question.flac"])
+        let spoken = try ask(["--image", Self.media + "picture.png", "--speech", Self.media + "question.wav"])
         #expect(spoken.output == Self.description + "\n", "\(spoken.errors)")
     }
 

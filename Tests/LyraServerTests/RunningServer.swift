@@ -15,7 +15,10 @@ enum Fixture {
     static func bytes(_ name: String) throws -> [UInt8] { Array(try Data(contentsOf: URL(fileURLWithPath: "\(pack)/inputs/\(name)"))) }
     static func base64(_ name: String) throws -> String { Data(try bytes(name)).base64EncodedString() }
 
-    /// One model for all tests: they run one after another.
+    /// The model that ships.
+    static let nano = Task { try await Lyra.open(root + "/models/nano") }
+
+    /// One model for all other tests: they run one after another.
     static let lyra = Task {
         var options = LyraOptions()
         options.precision = .f32
@@ -40,7 +43,7 @@ struct RunningServer: Sendable {
 
     /// Runs `body` against a server, and ends it.
     static func with(
-        _ change: (inout ServerOptions) -> Void = { _ in }, _ body: @Sendable (RunningServer) async throws -> Void
+        model: Task<Lyra, any Error> = Fixture.lyra, _ change: (inout ServerOptions) -> Void = { _ in }, _ body: @Sendable (RunningServer) async throws -> Void
     ) async throws {
         var options = ServerOptions()
         options.port = 0
@@ -52,7 +55,7 @@ struct RunningServer: Sendable {
         options.filesFolder = folder
         change(&options)
         let (ports, sink) = AsyncStream<Int>.makeStream()
-        let server = try await LyraServer(lyra: Fixture.lyra.value, options: options) { sink.yield($0) }
+        let server = try await LyraServer(lyra: model.value, options: options) { sink.yield($0) }
         let running = Task { try await server.run() }
         var port: Int?
         for await found in ports {

@@ -3,6 +3,7 @@ import Foundation
 @testable import Lyra
 import LyraMedia
 @testable import LyraModel
+import LyraText
 import MLX
 import Testing
 
@@ -66,6 +67,30 @@ extension Lyra {
         let length = await lyra.ids(of: talk).count - second.tokenIDs.count
         let reference = try await lyra.fromScratch(talk, upTo: length, tokens: 12, adapter: nil)
         #expect(second.tokenIDs == reference)
+    }
+
+    @Test func repliesThatGoRoundInCirclesCanBeEnded() async throws {
+        let lyra = try await Fixture.open(), question = [Part.text("Hello.")]
+        var options = Fixture.options(400)
+        // Random weights soon do.
+        let whole = try await lyra.conversation().respond(to: question, options: options)
+        var detector = RepetitionDetector(), circle: (end: Int, repeated: Int)?
+        for (place, token) in whole.tokenIDs.enumerated() where circle == nil {
+            circle = detector.append(token).map { (place + 1, $0) }
+        }
+        let (end, repeated) = try #require(circle)
+        #expect(whole.finishReason == .length)
+
+        options.endsRepetition = true
+        let talk = lyra.conversation()
+        let reply = try await talk.respond(to: question, options: options)
+        #expect(reply.finishReason == .repetition)
+        #expect(reply.tokenIDs == Array(whole.tokenIDs.prefix(end)))
+        #expect(whole.text.hasPrefix(reply.text))
+        let tokenizer = await lyra.tokenizer
+        #expect(reply.text == tokenizer.decode(whole.tokenIDs.prefix(end - repeated), skipSpecialTokens: true))
+        // The conversation goes on.
+        #expect(try await talk.respond(to: [.text("And now?")], options: Fixture.options(3)).tokenIDs.count == 3)
     }
 
     @Test func speechInALaterTurnSwitchesTheAdapterAndRecomputes() async throws {

@@ -80,7 +80,7 @@ struct DataSynthesisCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("A few spoken sentences with questions. Default: 5000.", valueName: "n"))
     var passages: Int?
 
-    @Option(help: ArgumentHelp("News and diaries of minutes, with seven questions each. Default: 200.", valueName: "n"))
+    @Option(help: ArgumentHelp("News and diaries of minutes, with fifteen questions each. Default: 200.", valueName: "n"))
     var long: Int?
 
     @Option(help: ArgumentHelp("Answers that are there as speech too. Default: 10000.", valueName: "n"))

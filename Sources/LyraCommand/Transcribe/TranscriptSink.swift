@@ -48,8 +48,10 @@ struct TranscriptSink {
                 case .vtt: try out(Caption.vtt(segment))
                 }
                 isNewPiece = true
-                if reply.finishReason == .length {
-                    Log.command.warning("the text was cut at \(reply.usage.completionTokens) tokens; --max-tokens allows more")
+                switch reply.finishReason {
+                case .stop: break
+                case .length: Log.command.warning("the text was cut at \(reply.usage.completionTokens) tokens; --max-tokens allows more")
+                case .repetition: Log.command.warning("the text went round in circles and was ended")
                 }
             }
         }

@@ -150,6 +150,7 @@ struct Nano: Benchmark {
                 item.slices["length"] = "\(Int((length / 60).rounded())) min"
             }
         }
+        item.extracts = ability.contains("needle")
         guard ability.hasPrefix("needle"), request.extracts else { return [item] }
         // Drawn together, since they ask the same.
         return [true, false].map { extracts in

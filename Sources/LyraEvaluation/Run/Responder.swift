@@ -39,6 +39,7 @@ public struct LyraResponder: Responder {
 
     public init(_ lyra: Lyra, options: ReplyOptions = ReplyOptions(), maximumTokens: Int? = nil) {
         (self.lyra, self.options, self.maximumTokens) = (lyra, options, maximumTokens)
+        self.options.endsRepetition = true
     }
 
     public func respond(to item: EvaluationItem) async throws -> ItemResponse {

@@ -18,7 +18,7 @@ const clock = (s) => `${Math.floor(s / 60)}:${String(Math.floor(s % 60)).padStar
 
 // ---------------------------------------------------------------- settings
 
-const standard = { speak: true, evidence: false, keep: 0.6, temperature: 0, silence: 500, theme: "auto", system: "", key: "" };
+const standard = { speak: true, evidence: false, keep: 0.8, temperature: 0, silence: 500, theme: "auto", system: "", key: "" };
 const settings = { ...standard, ...JSON.parse(localStorage.getItem("lyra.settings") || "{}") };
 const controls = {
   speak: ["s-speak", "checked"], evidence: ["s-evidence", "checked"], keep: ["s-keep", "valueAsNumber"],
@@ -524,19 +524,22 @@ for (const idea of document.querySelectorAll("[data-idea]")) {
     grow();
   };
 }
+/// What lies ready to be sent, which is then no longer there.
+function takeComposed() {
+  const message = { role: "user", text: text.value.trim(), media: attached };
+  [attached, text.value] = [[], ""];
+  showAttached();
+  grow();
+  return message;
+}
 $("composer").addEventListener("submit", (event) => {
   event.preventDefault();
   const isOnlyStop = isStop();
   running?.stop();
   if (isOnlyStop) return;
-  const question = text.value.trim();
-  if (!question && !attached.length) return text.focus();
-  const media = attached;
-  [attached, text.value] = [[], ""];
-  showAttached();
-  grow();
+  if (!text.value.trim() && !attached.length) return text.focus();
   if (settings.speak) sound();
-  ask({ role: "user", text: question, media });
+  ask(takeComposed());
 });
 addEventListener("keydown", (event) => {
   if (event.key !== "Escape" || document.querySelector("dialog[open]")) return;
@@ -713,11 +716,9 @@ function talkStop() {
     const samples = join(pieces), resampled = new Resampler(microphone.rate, 16000).add(samples);
     endTalk();
     if (samples.length < microphone.rate * 0.3) return ($("note").textContent = "Hold the button while you talk");
-    const media = [...attached, { kind: "sound", blob: toWAV(resampled, 16000), name: "" }], words = text.value.trim();
-    [attached, text.value] = [[], ""];
-    showAttached();
-    grow();
-    ask({ role: "user", text: words, media });
+    const message = takeComposed();
+    message.media.push({ kind: "sound", blob: toWAV(resampled, 16000), name: "" });
+    ask(message);
   }, 120);
 }
 const note = $("note").textContent;
@@ -739,6 +740,13 @@ let talk;
 $("hands-free").onclick = async () => {
   if (talk) return;
   running?.stop();
+  // What lies ready is what is talked about.
+  if (text.value.trim() || attached.length) {
+    const message = takeComposed();
+    conversation.push(message);
+    show(message);
+    keep();
+  }
   $("voice").hidden = false;
   $("voice-said").textContent = "";
   $("voice-mute").setAttribute("aria-pressed", "false");

@@ -266,7 +266,7 @@ actor RealtimeSession {
                 await feed.finish()
                 let text = try await service.scheduler.run(client: client, limit: service.options.requestTimeout) {
                     var options = ReplyOptions()
-                    options.maximumTokens = 444
+                    (options.maximumTokens, options.endsRepetition) = (444, true)
                     let instruction = Transcriber(lyra: service.lyra).instruction
                     return try await service.lyra.conversation(owner: owner).respond(to: [.recording(recording), .text(instruction)], options: options).text
                 }

@@ -4,11 +4,13 @@ import LyraMedia
 
 extension Recipes {
     /// A few sentences in one voice, and a question about what was said, or was not.
-    /// - Parameter questions: written ones, each about another fact; where there are several, more is said. By voice it is one.
+    /// - Parameter questions: written ones, each about another fact; where there are several, up to six times as many facts are said,
+    ///   short passages as often as long ones on a logarithmic scale. By voice it is one.
     static func passage(_ speakers: Speakers, questions: Int = 1, ability: String? = nil, absent: Double = 0.2) -> Recipe {
         { item in
             let isByVoice = item.random.chance(0.3)
-            let facts = Recording.facts(item.random.int(1...(questions > 1 ? 8 : 4)), item.split, &item.random)
+            let count = questions > 1 ? Int(pow(6 * Double(questions), item.random.real(0...1))) : item.random.int(1...4)
+            let facts = Recording.facts(count, item.split, &item.random)
             let recording = Recording(
                 seconds: 0, isDiary: false, events: facts.map { (0, .fact($0)) }, topics: [],
                 voices: Recording.voices(1, speakers, &item.random), random: SeededRandom(item.random.next(), "recording"))
@@ -23,7 +25,7 @@ extension Recipes {
         }
     }
 
-    /// A long recording and questions about it, each a sample of its own.
+    /// A long recording and questions about it: each a sample of its own where it is by voice or a test, the others together in one.
     /// - Parameters:
     ///   - minutes: its length; lengths in between are equally frequent on a logarithmic scale.
     ///   - facts: how many are stated.
@@ -61,12 +63,21 @@ extension Recipes {
                 let all = Topics.all.filter { filling.contains($0) || $0 == counted }
                 questions.append((Question("topics", FactWordings.topics.text(item.split, &item.random), listed(all)), []))
             }
-            for (number, (question, events)) in questions.enumerated() {
-                if number > 0 { item.nextRecord() }
-                let isByVoice = item.random.chance(0.2)
+            func ask(_ question: Question, _ events: [Int], byVoice isByVoice: Bool, apart isApart: Bool) {
+                if isApart, !item.record.conversations.isEmpty { item.nextRecord() }
                 item.ask(question, speakers, byVoice: isByVoice, about: events)
                 item.measure(question.kind == "needle" || ability == nil ? ability : "long_" + question.kind, question)
             }
+            var spoken: [(question: Question, events: [Int])] = []
+            for (question, events) in questions {
+                let isByVoice = item.random.chance(0.2)
+                if isByVoice && ability == nil {
+                    spoken.append((question, events))
+                } else {
+                    ask(question, events, byVoice: isByVoice, apart: ability != nil)
+                }
+            }
+            for (question, events) in spoken { ask(question, events, byVoice: true, apart: true) }
         }
     }
 }
