@@ -51,10 +51,11 @@ import Testing
 }
 
 @Suite struct SpeechGeneratorLossTests {
-    @Test func packedAnswersAreThoseThatAreSpoken() throws {
+    @Test(arguments: [0, 7, 25]) func packedAnswersAreThoseThatAreSpoken(leadIn: Int) throws {
         let place = try #require(OraclePack.available.first)
         let pack = try OraclePack(place.name, folder: place.folder)
-        let (location, configuration) = try ModelLocation.resolve(pack.path("MODEL"))
+        var (location, configuration) = try ModelLocation.resolve(pack.path("MODEL"))
+        configuration.generator?.leadIn = leadIn
         let weights = try TrainingWeights(location, configuration, precision: .f32, adapter: nil, seed: 0) { _ in false }
         let generator = try #require(try weights.networks([:]).generator)
         let hidden = MLXRandom.normal([9, configuration.hiddenSize], key: MLXRandom.key(3))
@@ -65,6 +66,9 @@ import Testing
             spoken.append(generator.logits(hidden[range], state: &state))
         }
         #expect(abs(packed - concatenated(spoken, axis: 0)).max().item(Float.self) < 1e-4)
+        // What a first token says changes in the course of its frames only if something stands before it.
+        let first = packed[0..<25], change = abs(first - first[0..<1]).max().item(Float.self)
+        #expect(leadIn == 0 ? change < 1e-3 : change > 1e-2, "\(change)")
 
         // Sixty equal units need a blank between each two: 119 frames, more than two tokens have.
         let units = [Int32](repeating: 7, count: 60)

@@ -74,7 +74,7 @@ struct DataSynthesisCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Pictures talked about over several turns. Default: 5000.", valueName: "n"))
     var dialogue: Int?
 
-    @Option(help: ArgumentHelp("Short videos with a question. Default: 5000.", valueName: "n"))
+    @Option(help: ArgumentHelp("Short videos with questions. Default: 5000.", valueName: "n"))
     var video: Int?
 
     @Option(help: ArgumentHelp("A few spoken sentences with questions. Default: 5000.", valueName: "n"))
@@ -99,7 +99,7 @@ struct DataSynthesisCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Items of each file of validation and test. Default: 200.", valueName: "n"))
     var heldOut: Int?
 
-    @Option(help: ArgumentHelp("Written questions about each picture, page and scene of training, and at most as many about each passage.", valueName: "n"))
+    @Option(help: ArgumentHelp("Written questions about each picture, page, scene and video of training, and at most as many about each passage.", valueName: "n"))
     var questions = 4
 
     @Option(help: ArgumentHelp("Longest recordings of training; the shortest take a minute.", valueName: "minutes"))

@@ -117,6 +117,7 @@ public struct LyraConfiguration: CheckedConfiguration, Equatable {
         case generatorType = "speech_generator_type"
         case generatorLayers = "ctc_decoder_config"
         case generatorUpsample = "ctc_upsample_factor"
+        case generatorLeadIn = "ctc_lead_in_frames"
         case units = "unit_vocab_size"
         case compressGap = "compress_gap"
         case keepRate = "keep_rate"
@@ -164,7 +165,8 @@ public struct LyraConfiguration: CheckedConfiguration, Equatable {
             generator = GeneratorConfiguration(
                 layers: try GeneratorConfiguration.Layers(layers),
                 upsample: try values.decodeIfPresent(Int.self, forKey: .generatorUpsample) ?? 25,
-                units: try values.decodeIfPresent(Int.self, forKey: .units) ?? 1000)
+                units: try values.decodeIfPresent(Int.self, forKey: .units) ?? 1000,
+                leadIn: try values.decodeIfPresent(Int.self, forKey: .generatorLeadIn) ?? 0)
         }
         compressGap = try values.decodeIfPresent(Int.self, forKey: .compressGap)
         keepRate = try values.decodeIfPresent(Float.self, forKey: .keepRate)
@@ -198,6 +200,7 @@ public struct LyraConfiguration: CheckedConfiguration, Equatable {
             try values.encode(generator.layers.description, forKey: .generatorLayers)
             try values.encode(generator.upsample, forKey: .generatorUpsample)
             try values.encode(generator.units, forKey: .units)
+            if generator.leadIn > 0 { try values.encode(generator.leadIn, forKey: .generatorLeadIn) }
         }
         try values.encodeIfPresent(compressGap, forKey: .compressGap)
         try values.encodeIfPresent(keepRate, forKey: .keepRate)
@@ -231,9 +234,12 @@ public struct GeneratorConfiguration: Codable, Sendable, Equatable {
     public var upsample: Int
     /// Size of the unit vocabulary; the blank comes after its last.
     public var units: Int
+    /// Frames of a state of zeros before those of the first token; nothing is said in them. The release has none, and all frames of
+    /// its first token are the same, since equal frames attend to nothing but each other: that token can have but one unit.
+    public var leadIn: Int
 
-    public init(layers: Layers, upsample: Int = 25, units: Int = 1000) {
-        (self.layers, self.upsample, self.units) = (layers, upsample, units)
+    public init(layers: Layers, upsample: Int = 25, units: Int = 1000, leadIn: Int = 0) {
+        (self.layers, self.upsample, self.units, self.leadIn) = (layers, upsample, units, leadIn)
     }
 
     func check() throws {
@@ -243,6 +249,7 @@ public struct GeneratorConfiguration: Codable, Sendable, Equatable {
         try Check.range("ctc_decoder_config feed-forward", layers.intermediateSize, 1...1_048_576)
         try Check.range("ctc_upsample_factor", upsample, 1...1_000)
         try Check.range("unit_vocab_size", units, 1...1_000_000)
+        try Check.range("ctc_lead_in_frames", leadIn, 0...1_000)
         guard layers.width / layers.heads % 2 == 0 else {
             throw ConfigurationError.invalid(
                 key: "ctc_decoder_config width / heads", value: "\(layers.width / layers.heads)", expected: "an even number")

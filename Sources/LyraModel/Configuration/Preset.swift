@@ -30,10 +30,10 @@ public enum Preset: String, CaseIterable, Sendable {
                 sections: [1, 1, 30], tied: true, projectorWidth: 512,
                 generator: .init(count: 2, width: 256, heads: 4, intermediateSize: 768),
                 whisper: WhisperConfiguration(
-                    width: 256, layers: 4, heads: 4, intermediateSize: 1024, melBins: 80, positions: 400),
+                    width: 256, layers: 6, heads: 4, intermediateSize: 1024, melBins: 80, positions: 400),
                 vision: VisionConfiguration(depth: 4, width: 192, heads: 4, outputSize: 256),
                 vocoder: VocoderConfiguration(initialChannels: 128, units: 500, embeddingSize: 64, durationHiddenSize: 64),
-                rank: 16, alpha: 32, hasInductionHeads: true)
+                rank: 16, alpha: 32, leadIn: 25, hasInductionHeads: true)
         case .mini:
             SystemConfiguration(
                 name: "Lyra_Mini_3B", hidden: 1536, intermediate: 8960, layers: 28, heads: 12, kvHeads: 2,
@@ -98,7 +98,7 @@ public struct SystemConfiguration: Sendable {
         name: String, hidden: Int, intermediate: Int, layers: Int, heads: Int, kvHeads: Int, vocabulary: Int,
         sections: [Int], tied: Bool, projectorWidth: Int = 2048, generator: GeneratorConfiguration.Layers,
         whisper: WhisperConfiguration, vision: VisionConfiguration, vocoder: VocoderConfiguration, rank: Int, alpha: Float,
-        hasInductionHeads: Bool = false
+        leadIn: Int = 0, hasInductionHeads: Bool = false
     ) {
         self.name = name
         language = LyraConfiguration(
@@ -106,7 +106,7 @@ public struct SystemConfiguration: Sendable {
             vocabularySize: vocabulary, mropeSections: sections, tiesEmbeddings: tied,
             visionTower: "model_zoo/vision/\(name)_ViT", speechTower: "model_zoo/audio/\(name)_whisper",
             speechHiddenSize: whisper.width, projectorWidth: projectorWidth,
-            generator: GeneratorConfiguration(layers: generator, units: vocoder.units))
+            generator: GeneratorConfiguration(layers: generator, units: vocoder.units, leadIn: leadIn))
         // Small vocabularies have a tokenizer of single bytes, with the control tokens after them.
         endTokens = vocabulary < 151_665 ? EndTokens(turn: 258, text: 256) : EndTokens(turn: 151_645, text: 151_643)
         self.whisper = whisper

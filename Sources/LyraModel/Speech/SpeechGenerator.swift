@@ -8,11 +8,13 @@ public struct SpeechGenerator {
     let inputProjection, outputProjection: Linear
     let layers: [DecoderLayer]
     let rotary: RotaryTable
+    private let hiddenSize: Int
     /// The class that stands for no unit: the last.
     public var blank: Int32 { Int32(configuration.units) }
 
     package init(_ parameters: Parameters, _ language: LyraConfiguration, _ configuration: GeneratorConfiguration) {
         self.configuration = configuration
+        hiddenSize = language.hiddenSize
         let sizes = configuration.layers
         let shape = DecoderLayerShape(
             width: sizes.width, intermediateSize: sizes.intermediateSize, queryHeads: sizes.heads,
@@ -33,7 +35,15 @@ public struct SpeechGenerator {
         var lastClass: Int32?
     }
 
-    public func newState() -> State { State(caches: layers.map { _ in KVCache() }) }
+    public func newState() -> State {
+        var state = State(caches: layers.map { _ in KVCache() })
+        let count = configuration.leadIn
+        if count > 0 { _ = run(broadcast(silence, to: [count, configuration.layers.width]), state: &state) }
+        return state
+    }
+
+    /// What a state of zeros is projected to, [1, width].
+    var silence: MLXArray { inputProjection(.zeros([1, hiddenSize]), outputType: .float32) }
 
     /// Frames of new tokens. hidden: [tokens, hidden] -> log-probability-free scores [tokens * upsample, units + 1] float32.
     /// Causality makes them equal to those of the whole answer at once.
@@ -42,14 +52,19 @@ public struct SpeechGenerator {
         // Projected before it is repeated: the same numbers for a 25th of the work.
         let projected = inputProjection(hidden, outputType: .float32)
         let width = configuration.layers.width
-        var x = broadcast(projected.expandedDimensions(axis: 1), to: [hidden.dim(0), factor, width])
-            .reshaped([1, count, width])
-        var positions = Positions(startingAt: Int32(state.frames))
+        let frames = broadcast(projected.expandedDimensions(axis: 1), to: [hidden.dim(0), factor, width]).reshaped([count, width])
+        return outputProjection(Kernel.convert(run(frames, state: &state), to: inputProjection.inputType), outputType: .float32)
+    }
+
+    /// The layers over new frames, [frames, width].
+    private func run(_ frames: MLXArray, state: inout State) -> MLXArray {
+        let count = frames.dim(0)
+        var x = frames.expandedDimensions(axis: 0), positions = Positions(startingAt: Int32(state.frames))
         positions.appendRun(count)
         let rotation = rotary(positions)
         for i in layers.indices { x = layers[i](x, rotation, cache: &state.caches[i]) }
         state.frames += count
-        return outputProjection(Kernel.convert(x[0], to: inputProjection.inputType), outputType: .float32)
+        return x[0]
     }
 
     /// Best class of every frame, and the units they add to what was emitted before: repeats merged, blanks dropped.

@@ -137,7 +137,8 @@ enum Recipes {
     }
 
     /// A question about a video, in writing or by voice.
-    static func video(_ speakers: Speakers, byVoice: Double, ability: String? = nil) -> Recipe {
+    /// - Parameter questions: written ones; by voice it is one.
+    static func video(_ speakers: Speakers, byVoice: Double, questions: Int = 1, ability: String? = nil) -> Recipe {
         { item in
             let scene = VideoScene.random(item.split, &item.random)
             item.show(scene)
@@ -146,7 +147,11 @@ enum Recipes {
                 item.say(SpokenText(question.text, speakers.voice(&item.random), &item.random))
                 item.record.ask("<video>\n<speech>", question.answer)
             } else {
-                item.record.ask("<video>\n" + question.text, question.answer)
+                item.record.ask(question.text, question.answer, about: "<video>\n")
+                for _ in 1..<max(1, questions) {
+                    let another = scene.question(item.split, &item.random)
+                    item.record.ask(another.text, another.answer)
+                }
             }
             item.measure(ability, question)
         }

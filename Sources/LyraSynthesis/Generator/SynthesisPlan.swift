@@ -74,7 +74,7 @@ public struct SynthesisPlan: Sendable {
             case "transcription": return DataFile(name, count, Recipes.transcription(.train))
             case "knowledge": return DataFile(name, count, Recipes.knowledge(.train, byVoice: 0.7))
             case "dialogue": return DataFile(name, count, Recipes.dialogue(.train))
-            case "video": return DataFile(name, count, Recipes.video(.train, byVoice: 0.3))
+            case "video": return DataFile(name, count, Recipes.video(.train, byVoice: 0.3, questions: questions))
             case "passages": return DataFile(name, count, shardSize: 50, Recipes.passage(.train, questions: questions))
             case "long":
                 return DataFile(
