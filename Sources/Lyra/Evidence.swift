@@ -28,6 +28,20 @@ public struct Evidence: Sendable, Codable, Equatable {
         public var pieces: [Piece]
         /// Share of its tokens that survived.
         public var keptShare: Double
+
+        /// Where what was kept was attended to most: the stretch of this many seconds with the highest sum of scores. nil for
+        /// pictures, and where nothing was kept.
+        public func strongestStretch(seconds: Double = 4) -> ClosedRange<Double>? {
+            guard let first = pieces.first, let start = first.start, let end = first.end, end > start else { return nil }
+            let scores = pieces.map { $0.kept ? $0.score : 0 }, length = min(scores.count, max(1, Int((seconds / (end - start)).rounded())))
+            var sum = scores.prefix(length).reduce(0, +), best = (sum: sum, at: 0)
+            for next in length..<scores.count {
+                sum += scores[next] - scores[next - length]
+                if sum > best.sum { best = (sum, next - length + 1) }
+            }
+            guard best.sum > 0, let from = pieces[best.at].start, let to = pieces[best.at + length - 1].end else { return nil }
+            return from...to
+        }
     }
     public var media: [Medium]
     /// Layers after which tokens were dropped.

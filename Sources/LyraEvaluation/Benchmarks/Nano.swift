@@ -39,10 +39,13 @@ struct Nano: Benchmark {
         let dropped = MetricDefinition("needle_dropped", "Context that the extractor drops (needles)", applies: { isNeedle($0) && $0.evidence != nil }) {
             MetricDefinition.retention.value($0).map { 100 - $0 }
         }
+        let moment = MetricDefinition(
+            "needle_moment", "Needles found where the recording was attended to most", applies: { isNeedle($0) && $0.score == 1 && $0.evidence?.factFound != nil }
+        ) { 100 * Double($0.count { $0.evidence?.factFound == true }) / Double(max(1, $0.count)) }
         return [MetricDefinition.mean("accuracy", "All questions")] + asked.prefix(3) + [
             loss.aiming(at: 3), MetricDefinition.ratio("wer", "Transcription: word error rate", "errors", by: "words").aiming(at: 6),
         ] + asked.dropFirst(3) + [
-            dropped.aiming(at: 60), extractor.aiming(at: 2),
+            dropped.aiming(at: 60), extractor.aiming(at: 2), moment,
             MetricDefinition.heard("recogniser", "word", "Spoken answers: words an independent recogniser hears").aiming(at: 90),
             MetricDefinition.heard("model", "word", "Spoken answers: words our own encoder hears").aiming(at: 95),
             absence.aiming(at: 90),

@@ -18,6 +18,8 @@ public struct EvidenceDigest: Codable, Sendable, Equatable {
     public var layers: [Int]
     /// Share kept of the tokens of the asked fact.
     public var factKept: Double?
+    /// Whether the asked fact is where the recording was attended to most.
+    public var factFound: Bool?
 
     static let parts = 40
 
@@ -38,7 +40,9 @@ public struct EvidenceDigest: Codable, Sendable, Equatable {
         }
         if let fact {
             // The recording comes first; a spoken question may follow.
-            let stated = (evidence.media.first { $0.kind == .speech }?.pieces ?? []).filter {
+            let recording = evidence.media.first { $0.kind == .speech }
+            factFound = recording?.strongestStretch().map { $0.overlaps(fact) }
+            let stated = (recording?.pieces ?? []).filter {
                 ($0.start ?? 0) < fact.upperBound && ($0.end ?? 0) > fact.lowerBound
             }
             if !stated.isEmpty { factKept = Double(stated.count(where: \.kept)) / Double(stated.count) }

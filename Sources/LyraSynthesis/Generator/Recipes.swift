@@ -157,9 +157,15 @@ enum Recipes {
         }
     }
 
-    /// An answer that is also there as speech: to a question about a picture, or without one.
+    /// An answer that is also there as speech: to a question about a picture, or without one. In training two of five are sentences that
+    /// are to be said, in the words in which `Lyra.speak` asks for it.
     static func answers(ability: String? = nil) -> Recipe {
         { item in
+            if ability == nil, item.random.chance(0.4) {
+                let sentence = Sentences.sentence(item.split, &item.random)
+                item.record.ask("Say this: " + sentence, sentence)
+                return item.answerAloud(sentence)
+            }
             let question: Question
             if item.random.chance(0.6) {
                 let scene = SceneKind.random(&item.random).scene(item.split, &item.random)
