@@ -5,7 +5,6 @@ line per check and fails at the first that is not right. With a folder, screensh
 hands-free.
 """
 
-import json
 import pathlib
 import sys
 import tempfile
@@ -20,7 +19,6 @@ EXAMPLES = pathlib.Path(__file__).parent.parent / "examples"
 PICTURE = EXAMPLES / "nano/picture.png"
 # "What can you see in the picture?"
 SPOKEN = EXAMPLES / "nano/question.wav"
-SHOWN = "A big red ring in the middle, a big blue ring on the right and a big pink moon at the bottom."
 
 
 def check(name, is_right, detail="") -> None:
@@ -34,7 +32,7 @@ def microphone() -> str:
     path = tempfile.mkstemp(suffix=".wav")[1]
     with wave.open(str(SPOKEN)) as source, wave.open(path, "wb") as target:
         target.setparams(source.getparams())
-        target.writeframes(bytes(16000) + source.readframes(source.getnframes()) + bytes(38400))
+        target.writeframes(bytes(16000) + source.readframes(source.getnframes()) + bytes(25600))
     return path
 
 
@@ -85,11 +83,11 @@ with sync_playwright() as playwright:
     page.locator("#s-evidence").check()
     shoot(page, "settings")
     page.keyboard.press("Escape")
-    page.locator("#text").fill("What does the picture show?")
+    page.locator("#text").fill("What colour is the moon?")
     page.keyboard.press("Enter")
     settled(page)
     answer = page.locator(".message.assistant").last
-    check("the right answer in text", answer.locator(".words").inner_text() == SHOWN, answer.locator(".words").inner_text())
+    check("the right answer in text", answer.locator(".words").inner_text() == "It is pink.", answer.locator(".words").inner_text())
     check("and in sound", answer.locator(".sound").count() == 1)
     answer.get_by_role("button", name="Evidence").click()
     check("evidence lies over the picture", page.locator(".shows-evidence canvas").count() >= 1)
@@ -136,8 +134,8 @@ with sync_playwright() as playwright:
     page.wait_for_selector(".message.user .sound", state="attached", timeout=60_000)
     check("hands-free speech is found", True)
     said = "[...document.querySelectorAll('.message.assistant .words')].map((words) => words.textContent)"
-    until(page, f"{said}.includes({json.dumps(SHOWN)})")
-    check("and answered rightly", True)
+    until(page, f"{said}.some((words) => words.includes('ring'))")
+    check("and answered about the picture", True)
     shoot(page, "voice")
     until(page, "document.querySelectorAll('.message.assistant .sound').length > 0")
     check("in sound, too", True)

@@ -621,7 +621,7 @@ async function ask(question) {
   try {
     const body = {
       model, stream: true, messages: await messagesFor(abort.signal), temperature: settings.temperature, max_completion_tokens: 1024,
-      lyra: { progress: true, ...(settings.evidence ? { evidence: true, extract: { blocks: 4, keep_rate: settings.keep } } : {}) },
+      lyra: { progress: true, ...(settings.evidence ? { evidence: true, extract: { blocks: 2, keep_rate: settings.keep } } : {}) },
       ...(player ? { modalities: ["text", "audio"], audio: { voice: "lyra", format: "pcm16" } } : {}),
     };
     const response = await fetch("v1/chat/completions", { method: "POST", headers: headers({ "Content-Type": "application/json" }), body: JSON.stringify(body), signal: abort.signal });
