@@ -148,7 +148,8 @@ struct Nano: Benchmark {
         if let facts = line.fact_seconds?.values, facts.count == 1 {
             // Facts are short sentences.
             item.fact = facts[0]...(facts[0] + 4)
-            if let length = line.seconds, length > 0 {
+            // Depths in recordings of seconds tell nothing.
+            if let length = line.seconds, length >= 60 {
                 item.slices["depth"] = "\(min(9, Int(10 * facts[0] / length)) * 10)"
                 item.slices["length"] = "\(Int((length / 60).rounded())) min"
             }

@@ -50,7 +50,8 @@ public struct HeatMap: Sendable {
     public func svg() -> String {
         let cell = (width: max(46.0, min(84, 640 / Double(columns.count))), height: 34.0)
         let (left, top, bottom) = (74.0, 52.0, 62.0)
-        let width = left + cell.width * Double(columns.count) + 16, height = top + cell.height * Double(rows.count) + bottom
+        // Wide enough for the title and the share found beside it.
+        let width = max(400, left + cell.width * Double(columns.count) + 16), height = top + cell.height * Double(rows.count) + bottom
         var svg = SVG(width: width, height: height, label: "\(title): accuracy by depth and length")
         svg.text(title, x: left, y: 24, size: 16, style: "hm-s", bold: true)
         for (r, row) in cells.enumerated() {

@@ -96,15 +96,14 @@ struct TranscriptionRoutes: Sendable {
     }
 
     private func stream(_ job: Transcription, to output: inout any ResponseBodyWriter) async throws {
-        var text = "", prompt = 0, completion = 0
+        var texts: [String] = [], prompt = 0, completion = 0
         do {
             for try await event in job.events {
                 switch event {
                 case .text(let delta, _):
-                    text += delta
                     try await output.write(ServerSentEvents.event(Delta(delta: delta)))
-                case .segment(_, let reply):
-                    text += " "
+                case .segment(let segment, let reply):
+                    texts.append(segment.text)
                     prompt += reply.usage.promptTokens
                     completion += reply.usage.completionTokens
                     try await output.write(ServerSentEvents.event(Delta(delta: " ")))
@@ -112,7 +111,7 @@ struct TranscriptionRoutes: Sendable {
                 }
             }
             let usage = TranscriptUsage(inputTokens: prompt, outputTokens: completion)
-            try await output.write(ServerSentEvents.event(Done(text: text.trimmingCharacters(in: .whitespacesAndNewlines), usage: usage)))
+            try await output.write(ServerSentEvents.event(Done(text: texts.joined(separator: " "), usage: usage)))
         } catch {
             job.cancel()
             try await output.write(ServerSentEvents.event(bytes: APIError(error).json))

@@ -60,6 +60,7 @@ import Testing
         for mode in ["on", "off"] {
             let svg = try Data(contentsOf: URL(fileURLWithPath: data.file("run/needle-extractor-\(mode).svg")))
             let text = String(decoding: svg, as: UTF8.self)
+            #expect(try #require(text.firstMatch(of: /width="(\d+)/).flatMap { Int($0.1) }) >= 400)
             #expect(text.hasPrefix("<svg") && text.contains("depth 50 %") && text.contains("of 12 found"))
         }
     }
