@@ -111,7 +111,7 @@ struct TranscriptionRoutes: Sendable {
                 }
             }
             let usage = TranscriptUsage(inputTokens: prompt, outputTokens: completion)
-            try await output.write(ServerSentEvents.event(Done(text: texts.joined(separator: " "), usage: usage)))
+            try await output.write(ServerSentEvents.event(Done(text: texts.filter { !$0.isEmpty }.joined(separator: " "), usage: usage)))
         } catch {
             job.cancel()
             try await output.write(ServerSentEvents.event(bytes: APIError(error).json))
