@@ -1,4 +1,4 @@
-# Shared by the scripts: messages, and Debian packages. A script sets NAME to what its messages start with.
+# Shared by the scripts: messages, Debian packages, and packages from PyPI. A script sets NAME to what its messages start with.
 
 say() { echo "$NAME: $*" >&2; }
 fail() { say "$*"; exit 1; }
@@ -34,4 +34,19 @@ install_debian() {
     say "installing Debian packages: ${missing[*]}"
     apt_get update || fail "cannot reach Debian's package servers (${APT_ERROR:-apt-get update failed})"
     apt_get install -y --no-install-recommends "${missing[@]}" || fail "cannot install ${missing[*]} (${APT_ERROR:-apt-get failed})"
+}
+
+# python_with_pip: names a Python that has pip. A python3 of one's own may have none; Debian's has once python3-pip is installed.
+python_with_pip() { if python3 -m pip --version >/dev/null 2>&1; then echo python3; else echo /usr/bin/python3; fi; }
+
+# pip_install FOLDER PACKAGE...: has these packages, from PyPI, in a folder of their own, for the Python that python_with_pip names.
+# On failure PIP_ERROR says why.
+pip_install() {
+    local folder=$1
+    shift
+    [ "$(cat "$folder/.installed" 2>/dev/null)" != "$*" ] || return 0
+    rm -rf "$folder"
+    PIP_ERROR=$("$(python_with_pip)" -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target "$folder" "$@" 2>&1) \
+        || { PIP_ERROR=$(tail -n 1 <<< "$PIP_ERROR"); return 1; }
+    echo "$*" > "$folder/.installed"
 }

@@ -74,7 +74,7 @@ struct TurnRun {
             return false
         }
         if let repeated = repetition?.append(token) {
-            answer = lyra.tokenizer.decode(Array(generated.dropLast(repeated)), skipSpecialTokens: true)
+            answer = lyra.tokenizer.decode(generated.dropLast(repeated), skipSpecialTokens: true)
             reason = .repetition
             return false
         }

@@ -88,6 +88,34 @@ import Testing
         #expect(tested.count == 60 && !tested.contains { $0.hasSuffix(instruction) })
     }
 
+    /// One medium of training is asked several things in writing, and passages are of all lengths.
+    @Test func severalQuestionsAreAsked() async throws {
+        let folder = Folder()
+        var plan = plan(folder, ["video": 6, "passages": 40])
+        (plan.isWritten, plan.questions) = (true, 3)
+        _ = try await DataSet.write(plan)
+        func turns(_ name: String) throws -> [[[String: String]]] {
+            try folder.lines("train/\(name).jsonl").map { try #require($0["conversations"] as? [[String: String]]) }
+        }
+        let videos = try turns("video")
+        #expect(videos.allSatisfy { [2, 6].contains($0.count) && $0[0]["value"]?.hasPrefix("<video>\n") == true } && videos.contains { $0.count == 6 })
+        let passages = try turns("passages"), facts = passages.compactMap { $0[0]["value"]?.components(separatedBy: "\n")[0].split(separator: ".").count }
+        #expect(passages.allSatisfy { $0.count <= 6 } && (facts.min() ?? 0) == 1 && (9...18).contains(facts.max() ?? 0), "\(facts)")
+    }
+
+    /// Two of five answers of training are sentences that are to be said, as the library asks for it; a test has none.
+    @Test func someAnswersAreToBeSaid() async throws {
+        let folder = Folder()
+        _ = try await DataSet.write(plan(folder, ["answers": 20], splits: [.train, .validation]))
+        func said(_ split: String) throws -> [[String]] {
+            try folder.lines("\(split)/answers.jsonl").map { try #require($0["conversations"] as? [[String: String]]).map { $0["value"] ?? "" } }
+                .filter { $0[0].hasPrefix("Say this: ") }
+        }
+        let train = try said("train")
+        #expect((2...16).contains(train.count) && train.allSatisfy { $0 == ["Say this: " + $0[1], $0[1]] }, "\(train)")
+        #expect(try said("validation").isEmpty)
+    }
+
     /// The written world is the spoken one with transcripts in the place of sound.
     @Test func theWrittenWorldSaysTheSame() async throws {
         let counts = ["spoken": 3, "transcription": 3, "knowledge": 8, "dialogue": 4, "passages": 4, "long": 1, "answers": 2, "voice": 2]

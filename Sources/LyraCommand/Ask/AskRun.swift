@@ -50,18 +50,7 @@ struct AskRun {
             try Terminal.shared.write(try report.json() + "\n")
         } else {
             if !reply.text.hasSuffix("\n") { try Terminal.shared.write("\n") }
-            if request.evidencePath != nil, let evidence { point(at: evidence) }
             summarise(reply)
-        }
-    }
-
-    /// Tells which moments of recordings of a minute or more were listened to most.
-    private func point(at evidence: Evidence) {
-        for medium in evidence.media {
-            guard medium.pieces.last?.end ?? 0 >= 60, let stretch = medium.strongestStretch() else { continue }
-            let number = evidence.media.count { $0.kind == .speech } > 1 ? " \(medium.index + 1)" : ""
-            Log.command.notice(
-                "recording\(number): listened most to \(ProgressLine.clock(stretch.lowerBound)) - \(ProgressLine.clock(stretch.upperBound))")
         }
     }
 

@@ -16,7 +16,7 @@ public struct RepetitionDetector: Sendable {
     /// The text goes on.
     /// - Returns: how many tokens at its end say again what stands before them, once they go round in circles.
     public mutating func append(_ token: Int32) -> Int? {
-        for length in 1...min(Self.longestPassage, max(1, tokens.count)) {
+        for length in 1...Self.longestPassage {
             same[length] = length <= tokens.count && tokens[tokens.count - length] == token ? same[length] + 1 : 0
         }
         tokens.append(token)

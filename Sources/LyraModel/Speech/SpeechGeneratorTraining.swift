@@ -5,7 +5,7 @@ extension SpeechGenerator {
     /// Scores of the frames of several answers laid end to end; the same as ``logits(_:state:)`` gives for each of them where
     /// it has ``GeneratorConfiguration/upsample`` frames a token.
     ///
-    /// Frame j of an answer of n tokens and f frames shows the state of token j / (f / n), in float32 as the original.
+    /// Every answer has the lead-in before it, whose frames are left out of the result. Frame j of an answer of n tokens and f frames shows the state of token j / (f / n), in float32 as the original.
     ///
     /// - Parameters:
     ///   - hidden: [all tokens, hidden]
