@@ -35,11 +35,13 @@ public enum Kernel {
     ///   - k: `[B, S, Hkv, D]`, Hkv divides Hq (grouped queries). Slices of a larger buffer are read in place.
     ///   - v: `[B, S, Hkv, D]`
     ///   - causal: query i sees keys j <= i + (S - L).
+    ///   - int8: whether many queries and their keys in `bfloat16` may be rounded to 8-bit integers, each with a scale of its
+    ///     own, which is faster. Has no gradient then.
     /// - Returns: `[B, L, Hq, D]` in the type of q.
     public static func attention(
-        _ q: MLXArray, _ k: MLXArray, _ v: MLXArray, scale: Float, causal: Bool
+        _ q: MLXArray, _ k: MLXArray, _ v: MLXArray, scale: Float, causal: Bool, int8: Bool = false
     ) -> MLXArray {
-        .make { cmlx_kernel_attention(q.handle, k.handle, v.handle, scale, causal, $0) }
+        .make { cmlx_kernel_attention(q.handle, k.handle, v.handle, scale, causal, int8, $0) }
     }
 
     /// How much the queries look at each key: softmax(scale q kᵀ) over all keys, averaged over heads and queries.

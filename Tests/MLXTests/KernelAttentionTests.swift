@@ -57,6 +57,31 @@ extension KernelTests {
             }
         }
 
+        /// Each query and key is rounded with a scale of its own, where the processor has instructions for it and rows are many.
+        @Test(arguments: cases, [DType.float32, .bfloat16]) func roundsQueriesAndKeysTo8Bits(c: Case, type: DType) {
+            forEachInstructionSet { isa in
+                var numbers = Numbers(23)
+                let q = numbers.array(c.q, type, scale: 2), k = numbers.array(c.kv, type, scale: 2), v = numbers.array(c.kv, type)
+                let y = Kernel.attention(q, k, v, scale: c.scale, causal: c.causal, int8: true)
+                let exact = floats(Kernel.attention(q, k, v, scale: c.scale, causal: c.causal))
+                // Decoding has few queries, and takes keys as they are.
+                guard type == .bfloat16, isa == "avx512bf16", c.queries * c.heads / c.kvHeads > 120 else {
+                    #expect(floats(y) == exact)
+                    return
+                }
+                func rounded(_ a: MLXArray) -> [Double] {
+                    let values = doubles(a)
+                    return stride(from: 0, to: values.count, by: c.width).flatMap { at in
+                        let row = values[at..<at + c.width], unit = row.map(abs).max()! / 127
+                        return row.map { ($0 / unit).rounded(.toNearestOrEven) * unit }
+                    }
+                }
+                let expected = c.reference([rounded(q), rounded(k), doubles(v)]).map { Float($0) }
+                expectClose(floats(y), expected, 0.004, "\(isa)")
+                #expect(floats(y) != exact)
+            }
+        }
+
         @Test(arguments: cases, [DType.float32, .bfloat16]) func gradientsMatchLoops(c: Case, type: DType) {
             forEachInstructionSet { isa in
                 var numbers = Numbers(19)

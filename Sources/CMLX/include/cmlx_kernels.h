@@ -76,7 +76,10 @@ int cmlx_kernel_pack_int8(const cmlx_weight *weight, cmlx_weight *packed);
 int cmlx_kernel_matmul(cmlx_array a, cmlx_array b, bool transpose_a, bool transpose_b, cmlx_dtype output,
                        cmlx_array *out);
 /// softmax(scale q k^T) v; q [B, L, Hq, D], k and v [B, S, Hkv, D]. causal: query i sees keys j <= i + (S - L).
-int cmlx_kernel_attention(cmlx_array q, cmlx_array k, cmlx_array v, float scale, bool causal, cmlx_array *out);
+/// int8: where the processor multiplies 8-bit integers and there are many queries in bfloat16, each query and key is
+/// rounded to integers with a scale of its own; there is no gradient.
+int cmlx_kernel_attention(cmlx_array q, cmlx_array k, cmlx_array v, float scale, bool causal, bool int8,
+                          cmlx_array *out);
 /// The same within each of several sequences laid end to end: q [1, T, Hq, D], k and v [1, T, Hkv, D]. `offsets` holds
 /// `count` + 1 rising numbers from 0 to T; sequence i is offsets[i] ..< offsets[i + 1] and sees only itself. `turns`:
 /// tokens at which turns of a sequence begin, rising; causal alone. A turn goes on to the next one or the sequence's end,

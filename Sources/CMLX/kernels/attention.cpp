@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include "attention_backward.hpp"
+#include "attention_int8.hpp"
 #include "attention_rows.hpp"
 #include "composed.hpp"
 #include "parallel.hpp"
@@ -23,16 +24,18 @@ template <class M>
 struct Workspace {
     int64_t row_units, padded;
     uint32_t *queries, *keys, *values, *weights;
+    float *query_scales;  // of rounded queries
     f32 *totals;
 
     Workspace(const AttentionShape &shape, Pieces &pieces) {
-        const int64_t units = M::units(shape.width);
+        const int64_t units = shape.int8 ? RoundedKeys::units(shape.width) : M::units(shape.width);
         row_units = (units + width - 1) / width * width;
         padded = tiles::groups_of(shape.width) * width;
         queries = pieces.take<uint32_t>(most_rows * row_units);
         keys = pieces.take<uint32_t>(tile * units);
         values = pieces.take<uint32_t>(tile / M::step * padded);
         weights = pieces.take<uint32_t>(M::rows * tile);
+        query_scales = pieces.take<float>(most_rows);
         totals = pieces.take<f32>(most_rows);
     }
 };
@@ -74,15 +77,18 @@ ALWAYS_INLINE inline void soften(f32 (&scores)[R][tile_groups], float scale, con
     }
 }
 
-/// Rows `first..<first + count` against keys `begin..<end`.
+/// Rows `first..<first + count` against keys `begin..<end`, which may have been rounded.
 template <class M>
 ALWAYS_INLINE inline void run_block(const AttentionShape &shape, const tiles::RowSet &q, const tiles::RowSet &k,
-                                    const tiles::RowSet &v, int64_t first, int64_t count, int64_t begin, int64_t end,
-                                    const Workspace<M> &w, const AttentionPart &out) {
+                                    const tiles::RowSet &v, const RoundedKeys *rounded, int64_t first, int64_t count,
+                                    int64_t begin, int64_t end, const Workspace<M> &w, const AttentionPart &out) {
     const int64_t units = M::units(shape.width), padded = w.padded;
-    tiles::with_row_type(q, [&](auto type) ALWAYS_INLINE {
-        tiles::gather<M, decltype(type)>(q, first, count, shape.width, w.row_units, w.queries);
-    });
+    if (rounded)
+        round_queries(q, first, count, shape.width, w.row_units, w.queries, w.query_scales);
+    else
+        tiles::with_row_type(q, [&](auto type) ALWAYS_INLINE {
+            tiles::gather<M, decltype(type)>(q, first, count, shape.width, w.row_units, w.queries);
+        });
     std::memset(out.sums, 0, size_t(count * padded) * sizeof(float));
     for (int64_t r = 0; r < count; r++) out.highest[r] = -INFINITY, w.totals[r] = f32{};
     end = std::min(end, shape.visible(first + count - 1));
@@ -90,7 +96,7 @@ ALWAYS_INLINE inline void run_block(const AttentionShape &shape, const tiles::Ro
         const int64_t keys = std::min(tile, end - at);
         tiles::with_row_type(k, [&](auto type) ALWAYS_INLINE {
             using T = decltype(type);
-            tiles::pack_transposed<M, T>(tiles::Lines<tile>(k, at, keys), shape.width, w.keys);
+            if (!rounded) tiles::pack_transposed<M, T>(tiles::Lines<tile>(k, at, keys), shape.width, w.keys);
             tiles::pack_natural<M, T>(tiles::Lines<tile>(v, at, keys), shape.width, w.values);
         });
         tiles::for_row_blocks<M>(count, [&](auto rows, int64_t r) ALWAYS_INLINE {
@@ -104,7 +110,11 @@ ALWAYS_INLINE inline void run_block(const AttentionShape &shape, const tiles::Ro
             f32 scores[R][tile_groups] = {};
             const uint32_t *queries = w.queries + r * w.row_units;
             if constexpr (M::groups == tile_groups) {
-                tiles::multiply<M>(queries, w.row_units, w.keys, units, scores);
+                if (M::pairs && rounded)
+                    rounded_scores(queries, w.row_units, w.query_scales + r, *rounded, at, RoundedKeys::units(shape.width),
+                                   scores);
+                else
+                    tiles::multiply<M>(queries, w.row_units, w.keys, units, scores);
             } else {
                 tiles::for_group_blocks<M>(tile_groups, [&](auto groups, int64_t g) ALWAYS_INLINE {
                     f32 acc[R][decltype(groups)::value] = {};
@@ -202,7 +212,8 @@ void attend(const std::vector<AttentionSequence> &all, const mx::array &q, const
     struct Task {
         const AttentionSequence *sequence;
         int64_t head, first, split, work;
-        float *shared;  // where splits leave their parts
+        size_t problem;  // a number for each sequence and head
+        float *shared;   // where splits leave their parts
     };
     // Few rows (decoding): keys are split as well, by a length that does not depend on the machine.
     const auto splits_of = [](const AttentionShape &shape) {
@@ -228,22 +239,25 @@ void attend(const std::vector<AttentionSequence> &all, const mx::array &q, const
     const int64_t rows_per_task = rows >= most_rows * 8 * max_threads() ? most_rows : least_rows;
     std::vector<Task> tasks, joins;
     float *free = shared.data();
+    size_t problem = 0;
     for (const auto &s : sequences)
-        for (int64_t head = 0; head < s.shape.kv_heads; head++) {
+        for (int64_t head = 0; head < s.shape.kv_heads; head++, problem++) {
             const int64_t splits = splits_of(s.shape);
-            if (splits > 1) joins.push_back({&s, head, 0, splits, 0, free});
+            if (splits > 1) joins.push_back({&s, head, 0, splits, 0, problem, free});
             for (int64_t first = 0; first < s.shape.rows(); first += rows_per_task)
                 for (int64_t split = 0; split < splits; split++) {
                     const int64_t count = std::min(rows_per_task, s.shape.rows() - first);
-                    tasks.push_back({&s, head, first, split, count * s.shape.visible(first + count - 1), free});
+                    tasks.push_back({&s, head, first, split, count * s.shape.visible(first + count - 1), problem, free});
                     if (splits > 1) free += part_size(s.shape);
                 }
         }
     // The longest first, such as late rows of causal attention, so that threads finish together.
     std::stable_sort(tasks.begin(), tasks.end(), [](const Task &a, const Task &b) { return a.work > b.work; });
     const bool bf16 = is_bf16(k);
+    std::vector<RoundedKeys> rounded;
+    if (!sequences.empty() && sequences[0].shape.int8) rounded = round_keys(sequences, k);
     parallel_tasks(tasks.size(), [&](size_t index, int) {
-        const auto &[sequence, head, first, split, work, memory] = tasks[index];
+        const auto &[sequence, head, first, split, work, problem, memory] = tasks[index];
         const AttentionShape &shape = sequence->shape;
         const int64_t count = std::min(rows_per_task, shape.rows() - first);
         const bool whole = splits_of(shape) == 1;
@@ -252,6 +266,7 @@ void attend(const std::vector<AttentionSequence> &all, const mx::array &q, const
         const auto Q = sequence->rows(q, head, shape.group), O = sequence->rows(out, head, shape.group);
         const auto K = sequence->rows(k, head, 1), V = sequence->rows(v, head, 1);
         float *logs = log_sums.data<float>() + sequence->logs(head);
+        const RoundedKeys *keys = rounded.empty() ? nullptr : &rounded[problem];
         with_mode(bf16, [&, first = first, memory = memory](auto mode) ALWAYS_INLINE {
             using M = decltype(mode);
             const auto carve = [&](Pieces pieces, float **local) ALWAYS_INLINE {
@@ -263,12 +278,12 @@ void attend(const std::vector<AttentionSequence> &all, const mx::array &q, const
             const size_t bytes = carve(Pieces(nullptr), &local).second;
             const auto workspace = carve(Pieces(scratch(bytes)), &local).first;
             const auto result = part(shape, whole ? local : memory);
-            run_block<M>(shape, Q, K, V, first, count, begin, end, workspace, result);
+            run_block<M>(shape, Q, K, V, keys, first, count, begin, end, workspace, result);
             if (whole) finish(shape, &result, 1, first, count, padded, O, logs);
         });
     });
     parallel_tasks(joins.size(), [&](size_t index, int) {
-        const auto &[sequence, head, first, splits, work, memory] = joins[index];
+        const auto &[sequence, head, first, splits, work, problem, memory] = joins[index];
         const AttentionShape &shape = sequence->shape;
         const auto O = sequence->rows(out, head, shape.group);
         float *logs = log_sums.data<float>() + sequence->logs(head);
@@ -286,25 +301,29 @@ namespace {
 /// With a layout, of sequences laid end to end.
 class Attention : public KernelPrimitive {
 public:
-    Attention(mx::Stream s, float scale, bool causal, AttentionLayout layout)
-        : KernelPrimitive(s), scale_(scale), causal_(causal), layout_(std::move(layout)) {}
+    Attention(mx::Stream s, float scale, bool causal, bool int8, AttentionLayout layout)
+        : KernelPrimitive(s), scale_(scale), causal_(causal), int8_(int8), layout_(std::move(layout)) {}
     const char *name() const override { return "LyraAttention"; }
     bool is_equivalent(const mx::Primitive &other) const override {
         const auto &o = static_cast<const Attention &>(other);
-        return scale_ == o.scale_ && causal_ == o.causal_ && layout_ == o.layout_;
+        return scale_ == o.scale_ && causal_ == o.causal_ && int8_ == o.int8_ && layout_ == o.layout_;
     }
 
     void eval_cpu(const std::vector<mx::array> &inputs, std::vector<mx::array> &outputs) override {
         auto q = with_contiguous_rows(inputs[0]);
         auto k = with_contiguous_rows(inputs[1]), v = with_contiguous_rows(inputs[2]);
         auto out = allocate(outputs[0]), log_sums = allocate(outputs[1]);
-        enqueue([=, scale = scale_, causal = causal_, layout = layout_]() mutable {
-            attend(attention_sequences(q, k, scale, causal, layout), q, k, v, out, log_sums);
+        enqueue([=, scale = scale_, causal = causal_, int8 = int8_, layout = layout_]() mutable {
+            auto sequences = attention_sequences(q, k, scale, causal, layout);
+            for (auto &s : sequences)
+                s.shape.int8 = int8 && is_bf16(k) && isa() == ISA::avx512_bf16 && s.shape.rows() > least_rows;
+            attend(sequences, q, k, v, out, log_sums);
         });
     }
 
     std::vector<mx::array> vjp(const std::vector<mx::array> &primals, const std::vector<mx::array> &cotangents,
                                const std::vector<int> &wanted, const std::vector<mx::array> &outputs) override {
+        if (int8_) throw std::invalid_argument("attention: scores of 8-bit integers have no gradient");
         const auto all =
             attention_gradients(primals, outputs[0], outputs[1], cotangents[0], scale_, causal_, layout_, stream());
         std::vector<mx::array> result;
@@ -314,29 +333,29 @@ public:
 
 private:
     const float scale_;
-    const bool causal_;
+    const bool causal_, int8_;
     const AttentionLayout layout_;
 };
 
 mx::array record_attention(const mx::array &q, const mx::array &k, const mx::array &v, float scale, bool causal,
-                           AttentionLayout layout, mx::Stream s) {
+                           bool int8, AttentionLayout layout, mx::Stream s) {
     const int rows = q.shape(1) * (q.shape(2) / k.shape(2));
     return mx::array::make_arrays({q.shape(), {k.shape(0), k.shape(2), rows}}, {q.dtype(), mx::float32},
-                                  std::make_shared<Attention>(s, scale, causal, std::move(layout)), {q, k, v})[0];
+                                  std::make_shared<Attention>(s, scale, causal, int8, std::move(layout)), {q, k, v})[0];
 }
 
 }  // namespace
 
-mx::array attention(const mx::array &q, const mx::array &k, const mx::array &v, float scale, bool causal,
+mx::array attention(const mx::array &q, const mx::array &k, const mx::array &v, float scale, bool causal, bool int8,
                     mx::Stream s) {
     if (!on_cpu(s)) return composed::attention(q, k, v, scale, causal, s);
-    return record_attention(q, k, v, scale, causal, {}, s);
+    return record_attention(q, k, v, scale, causal, int8, {}, s);
 }
 
 mx::array attention_packed(const mx::array &q, const mx::array &k, const mx::array &v, float scale, bool causal,
                            const AttentionLayout &layout, mx::Stream s) {
     if (!on_cpu(s)) return composed::attention_packed(q, k, v, scale, causal, layout, s);
-    return record_attention(q, k, v, scale, causal, layout, s);
+    return record_attention(q, k, v, scale, causal, false, layout, s);
 }
 
 }  // namespace cmlx

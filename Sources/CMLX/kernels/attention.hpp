@@ -32,7 +32,8 @@ struct AttentionLayout {
     bool operator==(const AttentionLayout &other) const { return ends == other.ends && turns == other.turns; }
 };
 
-mx::array attention(const mx::array &q, const mx::array &k, const mx::array &v, float scale, bool causal, mx::Stream s);
+mx::array attention(const mx::array &q, const mx::array &k, const mx::array &v, float scale, bool causal, bool int8,
+                    mx::Stream s);
 mx::array attention_packed(const mx::array &q, const mx::array &k, const mx::array &v, float scale, bool causal,
                            const AttentionLayout &layout, mx::Stream s);
 mx::array attention_scores(const mx::array &q, const mx::array &k, float scale, mx::Stream s);
@@ -46,6 +47,7 @@ struct AttentionShape {
     // Where the sequence has turns: keys from `shared` up to where a query's turn begins are hidden from it.
     int64_t shared = 0;
     const int32_t *turn_starts = nullptr;  // of each query
+    bool int8 = false;  // scores from 8-bit integers, where the processor multiplies them
 
     AttentionShape(const mx::array &q, const mx::array &k, float scale, bool causal)
         : queries(q.shape(1)),

@@ -25,7 +25,8 @@ int cmlx_kernel_matmul(cmlx_array a, cmlx_array b, bool transpose_a, bool transp
     });
 }
 
-int cmlx_kernel_attention(cmlx_array q, cmlx_array k, cmlx_array v, float scale, bool causal, cmlx_array *out) {
+int cmlx_kernel_attention(cmlx_array q, cmlx_array k, cmlx_array v, float scale, bool causal, bool int8,
+                          cmlx_array *out) {
     return produce(out, [&] {
         const auto &Q = q->value, &K = k->value, &V = v->value;
         require(Q.ndim() == 4 && K.ndim() == 4 && K.shape() == V.shape() && Q.shape(0) == K.shape(0) &&
@@ -34,7 +35,7 @@ int cmlx_kernel_attention(cmlx_array q, cmlx_array k, cmlx_array v, float scale,
                 "attention: q [B, L, Hq, D], k and v [B, S, Hkv, D] of one type, Hkv divides Hq, D <= 512; got",
                 {&Q, &K, &V});
         require(!causal || Q.shape(1) <= K.shape(1), "attention: causal with more queries than keys:", {&Q, &K});
-        return attention(Q, K, V, scale, causal, stream());
+        return attention(Q, K, V, scale, causal, int8, stream());
     });
 }
 

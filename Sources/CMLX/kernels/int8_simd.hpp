@@ -20,31 +20,51 @@ struct Int8Layout {
 };
 
 /// Rounds `count` <= int8_block elements to integers of at most 127 in size; returns the scale. `out` is filled with zeros to
-/// `padded`, a multiple of 16. What is not finite makes the scale NaN.
-ALWAYS_INLINE inline float round_to_int8(const float *values, int64_t count, int64_t padded, int32_t *sum, int8_t *out) {
+/// `padded`, a multiple of 16; `sum`, if asked for, gets the integers' sum. What is not finite makes the scale NaN.
+template <class T>
+ALWAYS_INLINE inline float round_to_int8(const T *values, int64_t count, int64_t padded, int32_t *sum, int8_t *out) {
     typedef int8_t i8 __attribute__((vector_size(16)));
-    simd::f32 top = {};
-    simd::f32 strange = {};  // NaN where a value is infinite or none
-    for (int64_t j = 0; j < count; j += simd::width) {
-        const auto v = simd::load(values + j, int(std::min<int64_t>(simd::width, count - j)));
-        top = simd::max(v < 0 ? -v : v, top);
-        strange += v - v;
-    }
-    const float largest = simd::highest(top), check = simd::sum(strange);
-    const float inverse = largest > 0 && check == 0 ? 127 / largest : 0;
+    simd::i32 top = {};  // sizes as bits, which order as sizes do, infinity and NaN above all
+    const auto measure = [&](simd::f32 v) ALWAYS_INLINE {
+        const auto size = __builtin_bit_cast(simd::i32, v) & 0x7fffffff;
+        top = size > top ? size : top;
+    };
+    const int64_t whole = count / simd::width * simd::width;
+    const int rest = int(count - whole);
+    for (int64_t j = 0; j < whole; j += simd::width) measure(simd::load(values + j));
+    if (rest) measure(simd::load(values + whole, rest));
+    const int32_t highest = __builtin_reduce_max(top);
+    const float largest = __builtin_bit_cast(float, highest);
+    const bool is_finite = highest < 0x7f800000;
+    const float inverse = is_finite && largest > 1e-30f ? 127 / largest : 0;
     simd::i32 total = {};
-    for (int64_t j = 0; j < padded; j += simd::width) {
-        const int n = int(std::clamp<int64_t>(count - j, 0, simd::width));
-        const auto v = inverse == 0 || n == 0 ? simd::f32{} : simd::load(values + j, n) * inverse;
-        const auto q = __builtin_bit_cast(simd::i32, v + 12582912.0f) - 0x4b400000;  // to the nearest
+    const auto round = [&](simd::f32 v, int64_t j) ALWAYS_INLINE {
+        const auto q = __builtin_bit_cast(simd::i32, v * inverse + 12582912.0f) - 0x4b400000;  // to the nearest
         total += q;
         const i8 bytes = __builtin_convertvector(q, i8);
         std::memcpy(out + j, &bytes, sizeof bytes);
+    };
+    for (int64_t j = 0; j < padded; j += simd::width) {
+        if (j >= count || inverse == 0)
+            std::memset(out + j, 0, simd::width);
+        else if (j < whole)
+            round(simd::load(values + j), j);
+        else
+            round(simd::load(values + j, rest), j);
     }
-    int32_t all = 0;
-    for (int i = 0; i < simd::width; i++) all += total[i];
-    *sum = all;
-    return check == 0 ? largest / 127 : __builtin_nanf("");
+    if (sum) *sum = __builtin_reduce_add(total);
+    return is_finite ? largest / 127 : __builtin_nanf("");
+}
+
+/// 16 rows of bytes, `stride` apart, as [units][16] units of four bytes.
+ALWAYS_INLINE inline void transpose_quads(const int8_t *rows, int64_t stride, int64_t units, uint32_t *out) {
+    for (int64_t u = 0; u < units; u += simd::width) {
+        simd::u32 block[simd::width];
+        for (int i = 0; i < simd::width; i++) block[i] = simd::load_bits<simd::u32>(rows + i * stride + u * 4);
+        tiles::transpose(block);
+        const int64_t here = std::min<int64_t>(simd::width, units - u);
+        for (int64_t i = 0; i < here; i++) tiles::store(out + (u + i) * simd::width, block[i]);
+    }
 }
 
 /// Packs the 16 rows from `first` on of a dense or affine matrix, zeros beyond the last one: [k / 4][16][4] integers. Block b
@@ -71,13 +91,7 @@ ALWAYS_INLINE inline void pack_int8_group(const WeightData &w, int64_t first, in
             offsets[b * spacing + i] = -128 * sum;
         }
     }
-    for (int64_t u = 0; u < units; u += simd::width) {
-        simd::u32 block[simd::width];
-        for (int i = 0; i < simd::width; i++) block[i] = simd::load_bits<simd::u32>(bytes + i * stride + u * 4);
-        tiles::transpose(block);
-        const int64_t here = std::min<int64_t>(simd::width, units - u);
-        for (int64_t i = 0; i < here; i++) std::memcpy(out + (u + i) * 64, &block[i], 64);
-    }
+    transpose_quads(bytes, stride, units, reinterpret_cast<uint32_t *>(out));
 }
 
 /// Row n of a packed matrix as floats.

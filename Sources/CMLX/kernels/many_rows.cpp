@@ -252,19 +252,18 @@ void run_int8(int64_t m, int64_t k, const Matrix &x, const Job &job) {
     const std::unique_ptr<uint8_t[]> rows_of_x(new uint8_t[size_t(m * stride)]);
     const std::unique_ptr<float[]> row_scales(new float[size_t(m * blocks)]);
     parallel_ranges(size_t(m), 4, [&](size_t begin, size_t end) {
-        auto *values = static_cast<float *>(scratch(size_t(k) * 4));
         for (auto i = int64_t(begin); i < int64_t(end); i++) {
             simd::dispatch([&](auto) ALWAYS_INLINE {
-                const float *row = values;
-                if (x.bf16)
-                    convert_elements(static_cast<const bf16 *>(x.data) + i * x.row_stride, values, k);
-                else
-                    row = static_cast<const float *>(x.data) + i * x.row_stride;
                 auto *to = reinterpret_cast<int8_t *>(rows_of_x.get() + i * stride);
-                int32_t sum;
-                for (int64_t at = 0, b = 0; at < k; at += int8_block, b++)
-                    row_scales[i * blocks + b] = round_to_int8(row + at, std::min(int8_block, k - at),
-                                                               std::min(int8_block, stride - at), &sum, to + at);
+                const auto round = [&](const auto *row) ALWAYS_INLINE {
+                    for (int64_t at = 0, b = 0; at < k; at += int8_block, b++)
+                        row_scales[i * blocks + b] = round_to_int8(row + at, std::min(int8_block, k - at),
+                                                                   std::min(int8_block, stride - at), nullptr, to + at);
+                };
+                if (x.bf16)
+                    round(static_cast<const bf16 *>(x.data) + i * x.row_stride);
+                else
+                    round(static_cast<const float *>(x.data) + i * x.row_stride);
                 for (int64_t j = 0; j < stride; j += 64) {  // add 128
                     const auto v = simd::load_bits<u32>(to + j) ^ 0x80808080u;
                     std::memcpy(to + j, &v, sizeof v);

@@ -104,7 +104,7 @@ public struct VisionTransformer {
             func part(_ i: Int) -> MLXArray { fused[0..., 0..., i] }  // [time, patches, heads, head]
             let attended = Kernel.attention(
                 Kernel.rotary(part(0), cos: cosine, sin: sine), Kernel.rotary(part(1), cos: cosine, sin: sine), part(2),
-                scale: 1 / Float(width / heads).squareRoot(), causal: false)
+                scale: 1 / Float(width / heads).squareRoot(), causal: false, int8: queryKeyValue.usesInt8)
             let h = projection(attended.reshaped([time, patches, width]), residual: x, outputType: .float32)
             return contract(expand(norm2(h), activation: .quickGelu), residual: h, outputType: .float32)
         }

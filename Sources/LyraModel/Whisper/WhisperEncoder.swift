@@ -82,7 +82,8 @@ public struct WhisperEncoder {
             func split(_ a: MLXArray) -> MLXArray { a.reshaped([windows, frames, heads, width / heads]) }
             let maps = [query, key, value](normed, adapter: nil).map(split)
             let attended = Kernel.attention(
-                maps[0], maps[1], maps[2], scale: 1 / Float(width / heads).squareRoot(), causal: false)
+                maps[0], maps[1], maps[2], scale: 1 / Float(width / heads).squareRoot(), causal: false,
+                int8: query.usesInt8)
             let h = output(attended.reshaped([windows, frames, width]), residual: x, outputType: .float32)
             return contract(expand(finalNorm(h), activation: .gelu), residual: h, outputType: .float32)
         }
