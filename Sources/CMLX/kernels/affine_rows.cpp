@@ -166,7 +166,7 @@ ALWAYS_INLINE inline void integer_rows(const Operand (&x)[M], const WeightData &
     constexpr int64_t cached = 24576 / (2 * M) / (simd::width * group) * (simd::width * group);
     constexpr int64_t piece = std::max<int64_t>(cached, simd::width * group) / group;  // in groups
     // The next piece is that of the next row.
-    const int64_t ahead = groups > piece ? shared * int64_t(w.kind.k) * bits / 8 : 4096;
+    const int64_t ahead = groups > piece ? shared * int64_t(w.kind.k) * bits / 8 : 8192;
     for (int64_t j = 0; j < count; j += together) {
         const int here = int(std::min<int64_t>(together, count - j));
         f32 sums[M * together] = {};
