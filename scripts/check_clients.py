@@ -132,7 +132,8 @@ def errors() -> None:
 async def realtime() -> None:
     with wave.open(str(SPOKEN)) as file:
         frames = memoryview(file.readframes(file.getnframes())).cast("h")
-    samples = [frames[min(len(frames) - 1, i * 2 // 3)] for i in range(len(frames) * 3 // 2)]
+    last = len(frames) - 1  # from 16 to 24 kHz, on straight lines
+    samples = [(frames[min(last, i * 2 // 3)] * (3 - i * 2 % 3) + frames[min(last, i * 2 // 3 + 1)] * (i * 2 % 3)) // 3 for i in range(len(frames) * 3 // 2)]
     pcm = b"".join(sample.to_bytes(2, "little", signed=True) for sample in samples)
     seen, text, sound = [], "", 0
     async with AsyncOpenAI(base_url=ADDRESS, api_key=KEY).realtime.connect(model="lyra") as connection:

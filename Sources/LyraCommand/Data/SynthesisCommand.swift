@@ -80,7 +80,7 @@ struct DataSynthesisCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("A few spoken sentences with questions. Default: 5000.", valueName: "n"))
     var passages: Int?
 
-    @Option(help: ArgumentHelp("News and diaries of minutes, with fifteen questions each. Default: 200.", valueName: "n"))
+    @Option(help: ArgumentHelp("News and diaries of minutes, with fifteen questions or more each. Default: 200.", valueName: "n"))
     var long: Int?
 
     @Option(help: ArgumentHelp("Answers that are there as speech too. Default: 10000.", valueName: "n"))
@@ -99,7 +99,7 @@ struct DataSynthesisCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Items of each file of validation and test. Default: 200.", valueName: "n"))
     var heldOut: Int?
 
-    @Option(help: ArgumentHelp("Written questions about each picture, page, scene and video of training, and at most as many about each passage.", valueName: "n"))
+    @Option(help: ArgumentHelp("Written questions about each picture, page, scene and video of training; about a passage up to six times as many.", valueName: "n"))
     var questions = 4
 
     @Option(help: ArgumentHelp("Longest recordings of training; the shortest take a minute.", valueName: "minutes"))

@@ -4,8 +4,8 @@ import LyraMedia
 
 extension Recipes {
     /// A few sentences in one voice, and a question about what was said, or was not.
-    /// - Parameter questions: written ones, each about another fact; where there are several, up to six times as many facts are said,
-    ///   short passages as often as long ones on a logarithmic scale. By voice it is one.
+    /// - Parameter questions: where there are several, up to six times as many facts are said, short passages as often as long ones on
+    ///   a logarithmic scale, and all are asked for in writing, or one by voice.
     static func passage(_ speakers: Speakers, questions: Int = 1, ability: String? = nil, absent: Double = 0.2) -> Recipe {
         { item in
             let isByVoice = item.random.chance(0.3)
@@ -15,7 +15,7 @@ extension Recipes {
                 seconds: 0, isDiary: false, events: facts.map { (0, .fact($0)) }, topics: [],
                 voices: Recording.voices(1, speakers, &item.random), random: SeededRandom(item.random.next(), "recording"))
             item.add(recording, withTranscript: true)
-            for index in item.random.sample(Array(facts.indices), isByVoice ? 1 : min(questions, facts.count)) {
+            for index in item.random.sample(Array(facts.indices), isByVoice || questions == 1 ? 1 : facts.count) {
                 let isAbsent = item.random.chance(absent)
                 let question =
                     isAbsent ? Recording.missing(from: facts, item.split, &item.random).absent : facts[index].question
@@ -29,13 +29,15 @@ extension Recipes {
     /// - Parameters:
     ///   - minutes: its length; lengths in between are equally frequent on a logarithmic scale.
     ///   - facts: how many are stated.
-    ///   - needles: how many of them are asked for.
+    ///   - needles: how many of them are asked for; one for each ten seconds where that is more and `isDense`.
     ///   - others: whether it is also asked for what is not there, for topics and for counts.
     static func long(
-        _ speakers: Speakers, minutes: ClosedRange<Double>, needles: Int, others: Bool, ability: String? = nil
+        _ speakers: Speakers, minutes: ClosedRange<Double>, needles: Int, isDense: Bool = false, others: Bool,
+        ability: String? = nil
     ) -> Recipe {
         { item in
             let seconds = 60 * pow(minutes.upperBound / minutes.lowerBound, item.random.real(0...1)) * minutes.lowerBound
+            let needles = isDense ? max(needles, Int(seconds / 10)) : needles
             let facts = Recording.facts(needles + 2 + min(10, Int(seconds / 120)), item.split, &item.random)
             // Every topic of what fills the time comes at least once.
             let topics = item.random.shuffled(Topics.all)

@@ -13,7 +13,7 @@ public struct SynthesisPlan: Sendable {
     public var counts: [String: Int] = [:]
     /// Items of each file of validation and test; a twentieth of that many recordings of two hours, and so on.
     public var heldOut = 200
-    /// Written questions about each picture, page and scene of training, and at most as many about each passage.
+    /// Written questions about each picture, page and scene of training; passages have up to six times as many.
     public var questions = 4
     /// Longest recordings of training, in minutes.
     public var longestMinutes = 10.0
@@ -40,7 +40,7 @@ public struct SynthesisPlan: Sendable {
         ("dialogue", 5_000, "Pictures talked about over several turns."),
         ("video", 5_000, "Short videos with a question."),
         ("passages", 5_000, "A few spoken sentences with questions."),
-        ("long", 200, "News and diaries of minutes, with fifteen questions each."),
+        ("long", 200, "News and diaries of minutes, with fifteen questions or more each."),
         ("answers", 10_000, "Answers that are there as speech too."),
         ("voice", 5_000, "Sentences by the voice that answers."),
         ("digits", 5_000, "Digits by people, where --real-speech is given."),
@@ -79,7 +79,7 @@ public struct SynthesisPlan: Sendable {
             case "long":
                 return DataFile(
                     name, count, shardSize: 1,
-                    Recipes.long(.train, minutes: 1...max(1, longestMinutes), needles: 12, others: true))
+                    Recipes.long(.train, minutes: 1...max(1, longestMinutes), needles: 12, isDense: true, others: true))
             case "answers": return DataFile(name, count, sound: .voices, answersFile: "answer_speech", Recipes.answers())
             case "voice": return DataFile(name, count, sound: .voices, Recipes.voice)
             default: return digits.map { DataFile(name, count, sound: .people, $0.recipe()) }

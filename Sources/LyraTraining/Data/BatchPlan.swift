@@ -45,7 +45,7 @@ public struct BatchPlan: Sendable {
     public let samplesPerEpoch: Int
 
     public init(_ data: TrainingData, _ lengths: SampleLengths, _ settings: Settings) {
-        self.init(lengths.values, parts: data.parts.map { ($0.first, $0.file.count, $0.source.repeats) }, settings)
+        self.init(lengths.values, parts: data.parts.map { ($0.first, $0.count, $0.source.repeats) }, settings)
     }
 
     /// - Parameter parts: covers `lengths`.

@@ -138,7 +138,7 @@ public struct SampleEncoder: Sendable {
                 .placeholders, key: medium.rawValue,
                 "\(files.count) file\(files.count == 1 ? "" : "s") for \(markers) <\(medium.rawValue)> in the text")
         }
-        var text = try example.hasIndependentTurns ? independent(messages) : EncodedText(encode(messages))
+        var text = try example.hasIndependentTurns ? independent(messages, only: example.question) : EncodedText(encode(messages))
         text.media = media
         return text
     }
@@ -148,8 +148,8 @@ public struct SampleEncoder: Sendable {
     }
 
     /// Every question as a conversation of its own about the media of the first, or about what stands before the last line of the first
-    /// if there are none; what those have in common before their answers stands there once.
-    private func independent(_ messages: [ChatMessage]) throws -> EncodedText {
+    /// if there are none; what those have in common before their answers stands there once. Or one of them alone.
+    private func independent(_ messages: [ChatMessage], only wanted: Int?) throws -> EncodedText {
         let system = messages.prefix { $0.role == .system }, rest = messages.dropFirst(system.count)
         let opening = rest.first?.content ?? []
         var context = opening.filter { if case .media = $0 { true } else { false } }
@@ -167,6 +167,7 @@ public struct SampleEncoder: Sendable {
             }
             prompts.append(try encode(Array(system) + [message, messages[question + 1]]))
         }
+        if let wanted { return EncodedText(prompts[wanted]) }
         let first = prompts[0].ids
         let shared = prompts.reduce(first.count) { shared, prompt in
             let same = zip(first, prompt.ids).prefix { $0 == $1 }.count

@@ -11,14 +11,23 @@ public struct TrainingData: Sendable {
         let folders: MediaFolders
         /// Number of its first sample.
         let first: Int
+        /// Where each question is a sample: its item, and which of the item's it is.
+        let questions: [(item: Int32, question: Int32)]?
+
+        var count: Int { questions?.count ?? file.count }
+        /// The item of a sample, by the sample's number among all.
+        func item(_ index: Int) -> Int { questions.map { Int($0[index - first].item) } ?? index - first }
     }
 
     let parts: [Part]
     public let count: Int
 
     /// Opens the files and finds out where their items are; nothing is decoded.
+    ///
+    /// - Parameter splitsTurns: whether independent questions are samples of their own, as an extractor needs, which drops media by
+    ///   what one question asks. Reads all items that have some.
     /// - Throws: ``DataFileError``.
-    public init(_ sources: [DataSource]) throws {
+    public init(_ sources: [DataSource], splitsTurns: Bool = false) throws {
         var parts: [Part] = [], count = 0
         for source in sources {
             guard source.repeats > 0, source.repeats <= 1000 else {
@@ -26,8 +35,10 @@ public struct TrainingData: Sendable {
             }
             let file = try DataFile(source.path)
             let units = try source.unitsFile.map { try UnitsFile($0) }
-            parts.append(Part(source: source, file: file, units: units, folders: MediaFolders(source), first: count))
-            count += file.count
+            let questions = splitsTurns && source.independentTurns ? try Self.questions(file) : nil
+            let part = Part(source: source, file: file, units: units, folders: MediaFolders(source), first: count, questions: questions)
+            parts.append(part)
+            count += part.count
         }
         guard count > 0, count <= Int32.max else { throw DataFileError.noSamples(paths: sources.map(\.path)) }
         (self.parts, self.count) = (parts, count)
@@ -35,7 +46,18 @@ public struct TrainingData: Sendable {
 
     /// The files, with how many samples each has and how often an epoch goes through it.
     public var files: [(path: String, count: Int, repeats: Double)] {
-        parts.map { ($0.file.path, $0.file.count, $0.source.repeats) }
+        parts.map { ($0.file.path, $0.count, $0.source.repeats) }
+    }
+
+    /// The questions of all items; of one that cannot be read a single one, so that it is found bad when its turn comes.
+    private static func questions(_ file: DataFile) throws -> [(item: Int32, question: Int32)] {
+        try (0..<file.count).flatMap { item in
+            var count = 1
+            do {
+                count = try file.parse(item) { try Example(&$0, $1) }.turns.count { $0.role == .user }
+            } catch is BadSample {}
+            return (0..<max(1, count)).map { (Int32(item), Int32($0)) }
+        }
     }
 
     private func part(_ index: Int) -> Part {
@@ -50,9 +72,10 @@ public struct TrainingData: Sendable {
     /// An example as the file has it, with its units where they are in a file of their own.
     /// - Throws: ``BadSample``; ``DataFileError`` if the data file itself is gone.
     public func example(_ index: Int) throws -> Example {
-        let part = part(index), item = index - part.first
+        let part = part(index), item = part.item(index)
         var example = try part.file.parse(item) { try Example(&$0, $1) }
         example.hasIndependentTurns = part.source.independentTurns
+        example.question = part.questions.map { Int($0[index - part.first].question) }
         guard let units = part.units, let id = example.id else { return example }
         do {
             if let found = try units.units(id) {
@@ -76,7 +99,7 @@ public struct TrainingData: Sendable {
     func measuredSample(_ index: Int, _ encoder: SampleEncoder) throws -> (sample: TrainingSample, tokens: Int) {
         try located(index) { example, part in
             let name = (part.file.path as NSString).lastPathComponent
-            return try encoder.sample(example, id: example.id ?? "\(name)[\(index - part.first)]", in: part.folders)
+            return try encoder.sample(example, id: example.id ?? "\(name)[\(part.item(index))]", in: part.folders)
         }
     }
 
@@ -105,9 +128,9 @@ public struct TrainingData: Sendable {
         do {
             return try body(example, part)
         } catch let fault as SampleFault {
-            throw part.file.bad(index - part.first, id: example.id, fault)
+            throw part.file.bad(part.item(index), id: example.id, fault)
         } catch let error as TokenizerError {
-            throw part.file.bad(index - part.first, id: example.id, SampleFault(.conversation, error.localizedDescription))
+            throw part.file.bad(part.item(index), id: example.id, SampleFault(.conversation, error.localizedDescription))
         }
     }
 }

@@ -75,7 +75,7 @@ public final class Trainer {
         if configuration.lossWeights.speech != 0, !weights.hasGenerator {
             throw TrainingError.missingPart("the checkpoint has no speech generator to train: \(location.model)")
         }
-        data = try TrainingData(configuration.data)
+        data = try TrainingData(configuration.data, splitsTurns: configuration.extractor != nil)
         var reading = SampleEncoder.Settings()
         reading.maximumTokens = configuration.maximumTokens
         reading.requiresUnits = configuration.lossWeights.speech != 0 && configuration.lossWeights.answer == 0
@@ -198,7 +198,7 @@ public final class Trainer {
 
     /// Measures on the validation data, or where there is none on the training data: 1,000 of its samples, if it has more.
     public func validate() throws -> StepMetrics.Validation {
-        let source = configuration.validation.isEmpty ? data : try TrainingData(configuration.validation)
+        let source = configuration.validation.isEmpty ? data : try TrainingData(configuration.validation, splitsTurns: configuration.extractor != nil)
         let count = configuration.validation.isEmpty ? min(source.count, 1_000) : source.count
         let samples = try (0..<count).compactMap { number in
             do { return try source.sample(number * source.count / count, encoder) } catch is BadSample { return nil }

@@ -254,11 +254,6 @@ public struct TrainingConfiguration: CheckedConfiguration, Equatable {
                 key: "extractor", value: "gap \(extractor.gap), keepRate \(extractor.keepRate)",
                 expected: "a gap of at least 1 and a keep rate from 0 to 1")
         }
-        if extractor != nil, let source = (data + validation).first(where: \.independentTurns) {
-            throw ConfigurationError.invalid(
-                key: "independent_turns", value: source.path,
-                expected: "false with an extractor, which drops media by what one question asks")
-        }
         guard regulariser.temperature > 0, regulariser.gamma > 0, regulariser.weight >= 0 else {
             throw ConfigurationError.invalid(key: "lcmr", value: "\(regulariser)", expected: "temperature and gamma above 0")
         }

@@ -98,12 +98,26 @@ import Testing
         #expect(throws: SampleFault.self) { try encoder.text(example) }
     }
 
-    @Test func notTogetherWithTheExtractor() throws {
-        var configuration = TrainingConfiguration(
-            stage: .longSpeech, model: "m", output: "o", data: [DataSource("d.jsonl", independentTurns: true)])
-        configuration.extractor = nil
-        try configuration.check()
-        configuration.extractor = ExtractorOptions(gap: 2, keepRate: 0.5)
-        #expect(throws: ConfigurationError.self) { try configuration.check() }
+    /// As an extractor needs it.
+    @Test func eachQuestionMayBeASample() throws {
+        let folder = try DataFolder(), encoder = try tinyEncoder()
+        let alone = try data(folder, independent: false), path = try #require(alone.files.first).path
+        let item = try String(contentsOfFile: data(folder, independent: true).files[0].path, encoding: .utf8)
+        let expected = try samples(independent: false)
+        _ = try folder.write("d.jsonl", item + "\n{\"id\": 3}\n" + item)
+        let split = try TrainingData([DataSource(path, independentTurns: true), DataSource(path)], splitsTurns: true)
+        #expect(split.files.map(\.count) == [9, 3] && split.count == 12)
+        for index in 0..<4 {
+            for place in [index, index + 5] {
+                let sample = try split.sample(place, encoder)
+                #expect(sample.ids == expected[index].ids && sample.labels == expected[index].labels && sample.turns.isEmpty)
+                #expect(sample.media.count == 1)
+            }
+        }
+        // What cannot be read is found bad when its turn comes, under the place it has in the file.
+        #expect { try split.sample(4, encoder) } throws: { ($0 as? BadSample)?.index == 1 }
+        // What is no list of independent questions stays a conversation.
+        #expect(try split.sample(9, encoder).ids.count > expected[0].ids.count)
+        #expect(try TrainingData([DataSource(path, independentTurns: true)]).count == 3)
     }
 }
