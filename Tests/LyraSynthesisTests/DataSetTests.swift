@@ -91,8 +91,8 @@ import Testing
     /// One medium of training is asked several things in writing, and passages, which are of all lengths, about all they say.
     @Test func severalQuestionsAreAsked() async throws {
         let folder = Folder()
-        var plan = plan(folder, ["video": 6, "passages": 40])
-        (plan.isWritten, plan.questions) = (true, 3)
+        var plan = plan(folder, ["video": 6, "passages": 40, "long": 6])
+        (plan.isWritten, plan.questions, plan.longestMinutes) = (true, 3, 10)
         _ = try await DataSet.write(plan)
         func turns(_ name: String) throws -> [[[String: String]]] {
             try folder.lines("train/\(name).jsonl").map { try #require($0["conversations"] as? [[String: String]]) }
@@ -102,6 +102,8 @@ import Testing
         let passages = try turns("passages"), facts = passages.compactMap { $0[0]["value"]?.components(separatedBy: "\n")[0].split(separator: ".").count }
         #expect((facts.min() ?? 0) == 1 && (9...18).contains(facts.max() ?? 0), "\(facts)")
         #expect(zip(passages, facts).allSatisfy { $0.count == 2 || $0.count == 2 * $1 } && passages.contains { $0.count > 12 })
+        // Twelve facts of a recording and three things more, but a fact for each ten seconds where that is more.
+        #expect(try turns("long").reduce(0) { $0 + $1.count / 2 } > 6 * 15)
     }
 
     /// Two of five answers of training are sentences that are to be said, as the library asks for it; a test has none.

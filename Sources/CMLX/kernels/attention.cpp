@@ -212,8 +212,8 @@ void attend(const std::vector<AttentionSequence> &all, const mx::array &q, const
     struct Task {
         const AttentionSequence *sequence;
         int64_t head, first, split, work;
-        size_t problem;  // a number for each sequence and head
-        float *shared;   // where splits leave their parts
+        float *shared;  // where splits leave their parts
+        const RoundedKeys *rounded = nullptr;
     };
     // Few rows (decoding): keys are split as well, by a length that does not depend on the machine.
     const auto splits_of = [](const AttentionShape &shape) {
@@ -239,25 +239,25 @@ void attend(const std::vector<AttentionSequence> &all, const mx::array &q, const
     const int64_t rows_per_task = rows >= most_rows * 8 * max_threads() ? most_rows : least_rows;
     std::vector<Task> tasks, joins;
     float *free = shared.data();
-    size_t problem = 0;
+    std::vector<RoundedKeys> rounded;
+    if (!sequences.empty() && sequences[0].shape.int8) rounded = round_keys(sequences, k);
+    const RoundedKeys *keys = rounded.data();
     for (const auto &s : sequences)
-        for (int64_t head = 0; head < s.shape.kv_heads; head++, problem++) {
+        for (int64_t head = 0; head < s.shape.kv_heads; head++, keys += !rounded.empty()) {
             const int64_t splits = splits_of(s.shape);
-            if (splits > 1) joins.push_back({&s, head, 0, splits, 0, problem, free});
+            if (splits > 1) joins.push_back({&s, head, 0, splits, 0, free});
             for (int64_t first = 0; first < s.shape.rows(); first += rows_per_task)
                 for (int64_t split = 0; split < splits; split++) {
                     const int64_t count = std::min(rows_per_task, s.shape.rows() - first);
-                    tasks.push_back({&s, head, first, split, count * s.shape.visible(first + count - 1), problem, free});
+                    tasks.push_back({&s, head, first, split, count * s.shape.visible(first + count - 1), free, keys});
                     if (splits > 1) free += part_size(s.shape);
                 }
         }
     // The longest first, such as late rows of causal attention, so that threads finish together.
     std::stable_sort(tasks.begin(), tasks.end(), [](const Task &a, const Task &b) { return a.work > b.work; });
     const bool bf16 = is_bf16(k);
-    std::vector<RoundedKeys> rounded;
-    if (!sequences.empty() && sequences[0].shape.int8) rounded = round_keys(sequences, k);
     parallel_tasks(tasks.size(), [&](size_t index, int) {
-        const auto &[sequence, head, first, split, work, problem, memory] = tasks[index];
+        const auto &[sequence, head, first, split, work, memory, rounded] = tasks[index];
         const AttentionShape &shape = sequence->shape;
         const int64_t count = std::min(rows_per_task, shape.rows() - first);
         const bool whole = splits_of(shape) == 1;
@@ -266,8 +266,7 @@ void attend(const std::vector<AttentionSequence> &all, const mx::array &q, const
         const auto Q = sequence->rows(q, head, shape.group), O = sequence->rows(out, head, shape.group);
         const auto K = sequence->rows(k, head, 1), V = sequence->rows(v, head, 1);
         float *logs = log_sums.data<float>() + sequence->logs(head);
-        const RoundedKeys *keys = rounded.empty() ? nullptr : &rounded[problem];
-        with_mode(bf16, [&, first = first, memory = memory](auto mode) ALWAYS_INLINE {
+        with_mode(bf16, [&, first = first, memory = memory, rounded = rounded](auto mode) ALWAYS_INLINE {
             using M = decltype(mode);
             const auto carve = [&](Pieces pieces, float **local) ALWAYS_INLINE {
                 Workspace<M> workspace(shape, pieces);
@@ -278,12 +277,12 @@ void attend(const std::vector<AttentionSequence> &all, const mx::array &q, const
             const size_t bytes = carve(Pieces(nullptr), &local).second;
             const auto workspace = carve(Pieces(scratch(bytes)), &local).first;
             const auto result = part(shape, whole ? local : memory);
-            run_block<M>(shape, Q, K, V, keys, first, count, begin, end, workspace, result);
+            run_block<M>(shape, Q, K, V, rounded, first, count, begin, end, workspace, result);
             if (whole) finish(shape, &result, 1, first, count, padded, O, logs);
         });
     });
     parallel_tasks(joins.size(), [&](size_t index, int) {
-        const auto &[sequence, head, first, splits, work, problem, memory] = joins[index];
+        const auto &[sequence, head, first, splits, work, memory, rounded] = joins[index];
         const AttentionShape &shape = sequence->shape;
         const auto O = sequence->rows(out, head, shape.group);
         float *logs = log_sums.data<float>() + sequence->logs(head);

@@ -10,9 +10,9 @@ namespace cmlx {
 
 /// A key head's keys, in tiles of [4 groups][units][16] units of four integers each; zeros beyond the last key.
 struct RoundedKeys {
-    const uint32_t *quads;
-    const float *scales;     // of each key
-    const int32_t *offsets;  // -128 times the sum of each key's integers, for queries have 128 added
+    uint32_t *quads;
+    float *scales;     // of each key
+    int32_t *offsets;  // -128 times the sum of each key's integers, for queries have 128 added
 
     static int64_t units(int64_t width) { return (width + 3) / 4; }
     static int64_t tiles(int64_t keys) { return (keys + attention_tile - 1) / attention_tile; }
@@ -21,10 +21,10 @@ struct RoundedKeys {
         return tiles(shape.keys) * attention_tile * (units(shape.width) + 2);
     }
 
-    RoundedKeys(const AttentionShape &shape, const uint32_t *memory)
+    RoundedKeys(const AttentionShape &shape, uint32_t *memory)
         : quads(memory),
-          scales(reinterpret_cast<const float *>(memory + tiles(shape.keys) * attention_tile * units(shape.width))),
-          offsets(reinterpret_cast<const int32_t *>(scales + tiles(shape.keys) * attention_tile)) {}
+          scales(reinterpret_cast<float *>(memory + tiles(shape.keys) * attention_tile * units(shape.width))),
+          offsets(reinterpret_cast<int32_t *>(scales + tiles(shape.keys) * attention_tile)) {}
 };
 
 /// Rounds a row of at most `int8_block` elements; returns its scale.
@@ -41,10 +41,9 @@ ALWAYS_INLINE inline float round_row(const tiles::RowSet &set, int64_t row, int6
 ALWAYS_INLINE inline void round_queries(const tiles::RowSet &q, int64_t first, int64_t count, int64_t length,
                                         int64_t row_units, uint32_t *out, float *scales) {
     for (int64_t r = 0; r < count; r++) {
-        uint32_t *row = out + r * row_units;
-        scales[r] = round_row(q, first + r, length, nullptr, reinterpret_cast<int8_t *>(row));
-        for (int64_t u = 0; u < row_units; u += simd::width)
-            tiles::store(row + u, simd::load_bits<simd::u32>(row + u) ^ 0x80808080u);
+        auto *row = reinterpret_cast<int8_t *>(out + r * row_units);
+        scales[r] = round_row(q, first + r, length, nullptr, row);
+        add_128(row, row_units * 4);
     }
 }
 
@@ -91,8 +90,7 @@ inline std::vector<RoundedKeys> round_keys(const std::vector<AttentionSequence> 
         simd::dispatch([&, keys = keys](auto) ALWAYS_INLINE {
             for (int64_t at = 0; at < shape.keys; at += attention_tile)
                 round_tile(rows, at, std::min(attention_tile, shape.keys - at), shape.width,
-                           const_cast<uint32_t *>(keys.quads) + at * RoundedKeys::units(shape.width),
-                           const_cast<float *>(keys.scales) + at, const_cast<int32_t *>(keys.offsets) + at);
+                           keys.quads + at * RoundedKeys::units(shape.width), keys.scales + at, keys.offsets + at);
         });
     });
     return all;

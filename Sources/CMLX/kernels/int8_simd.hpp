@@ -56,6 +56,14 @@ ALWAYS_INLINE inline float round_to_int8(const T *values, int64_t count, int64_t
     return is_finite ? largest / 127 : __builtin_nanf("");
 }
 
+/// Adds 128 to `count` integers, a multiple of 64: products take one side unsigned.
+ALWAYS_INLINE inline void add_128(int8_t *values, int64_t count) {
+    for (int64_t j = 0; j < count; j += 64) {
+        const auto v = simd::load_bits<simd::u32>(values + j) ^ 0x80808080u;
+        std::memcpy(values + j, &v, sizeof v);
+    }
+}
+
 /// 16 rows of bytes, `stride` apart, as [units][16] units of four bytes.
 ALWAYS_INLINE inline void transpose_quads(const int8_t *rows, int64_t stride, int64_t units, uint32_t *out) {
     for (int64_t u = 0; u < units; u += simd::width) {

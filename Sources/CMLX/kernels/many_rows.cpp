@@ -264,10 +264,7 @@ void run_int8(int64_t m, int64_t k, const Matrix &x, const Job &job) {
                     round(static_cast<const bf16 *>(x.data) + i * x.row_stride);
                 else
                     round(static_cast<const float *>(x.data) + i * x.row_stride);
-                for (int64_t j = 0; j < stride; j += 64) {  // add 128
-                    const auto v = simd::load_bits<u32>(to + j) ^ 0x80808080u;
-                    std::memcpy(to + j, &v, sizeof v);
-                }
+                add_128(to, stride);
             });
         }
     });

@@ -155,7 +155,7 @@ public struct SampleEncoder: Sendable {
         var context = opening.filter { if case .media = $0 { true } else { false } }
         if context.isEmpty, case .text(let text)? = opening.first, let end = text.lastIndex(of: "\n") { context = [.text(String(text[...end]))] }
         var prompts: [EncodedPrompt] = []
-        for question in stride(from: rest.startIndex, to: rest.endIndex, by: 2) {
+        for question in wanted.map({ [rest.startIndex + 2 * $0] }) ?? Array(stride(from: rest.startIndex, to: rest.endIndex, by: 2)) {
             var message = messages[question]
             if question > rest.startIndex {
                 guard !message.content.contains(where: { if case .media = $0 { true } else { false } }) else {
@@ -167,7 +167,7 @@ public struct SampleEncoder: Sendable {
             }
             prompts.append(try encode(Array(system) + [message, messages[question + 1]]))
         }
-        if let wanted { return EncodedText(prompts[wanted]) }
+        if wanted != nil { return EncodedText(prompts[0]) }
         let first = prompts[0].ids
         let shared = prompts.reduce(first.count) { shared, prompt in
             let same = zip(first, prompt.ids).prefix { $0 == $1 }.count

@@ -37,7 +37,9 @@ public struct SampleLengths: Sendable, Equatable {
 
     /// All that lengths depend on, save the media files themselves.
     private static func key(_ data: TrainingData, _ encoder: SampleEncoder) -> String {
-        let files = data.parts.map { "\($0.file.path) \($0.file.fingerprint) \($0.folders)" }
+        let files = data.parts.map {
+            "\($0.file.path) \($0.file.fingerprint) \($0.folders) \($0.source.independentTurns) \($0.count)"
+        }
         let rules = "\(encoder.media.preparation) \(encoder.mediaTokens) \(encoder.settings)"
         // Stands for the vocabulary: what it makes of some text.
         let text = encoder.tokenizer.encode("The five boxing wizards jump quickly. 0123 你好 déjà vu!\n\n    return x_1;")

@@ -76,6 +76,10 @@ public struct TrainingData: Sendable {
         var example = try part.file.parse(item) { try Example(&$0, $1) }
         example.hasIndependentTurns = part.source.independentTurns
         example.question = part.questions.map { Int($0[index - part.first].question) }
+        if let question = example.question, question < example.turns.count(where: { $0.role == .user }) - 1 {
+            example.units = nil  // they are the last answer's
+            return example
+        }
         guard let units = part.units, let id = example.id else { return example }
         do {
             if let found = try units.units(id) {

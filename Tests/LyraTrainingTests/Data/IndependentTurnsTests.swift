@@ -119,5 +119,23 @@ import Testing
         // What is no list of independent questions stays a conversation.
         #expect(try split.sample(9, encoder).ids.count > expected[0].ids.count)
         #expect(try TrainingData([DataSource(path, independentTurns: true)]).count == 3)
+        // Units are the last answer's.
+        let units = try folder.write("u.jsonl", item.replacing("{", with: "{\"units\":[1,2],", maxReplacements: 1))
+        let spoken = try TrainingData([DataSource(units, independentTurns: true)], splitsTurns: true)
+        #expect(try (0..<4).map { try spoken.example($0).units } == [nil, nil, nil, [1, 2]])
+    }
+
+    /// What is kept of an earlier run is for the same samples.
+    @Test func lengthsFollowHowQuestionsAreAsked() async throws {
+        let folder = try DataFolder(), encoder = try tinyEncoder(), path = try #require(data(folder, independent: true).files.first).path
+        func lengths(independent: Bool, splits: Bool, cache: String?) async throws -> SampleLengths {
+            let data = try TrainingData([DataSource(path, independentTurns: independent)], splitsTurns: splits)
+            return try await SampleLengths.measure(data, encoder, cache: cache)
+        }
+        let cache = folder.file("cache")
+        for (independent, splits) in [(true, false), (false, false), (true, true), (true, false)] {
+            let kept = try await lengths(independent: independent, splits: splits, cache: cache)
+            #expect(try await kept == lengths(independent: independent, splits: splits, cache: nil))
+        }
     }
 }
