@@ -1,7 +1,7 @@
 # Everything a newcomer needs: make demo | test | bench | build | clean. Each target sets up what it needs.
 # Works from any directory: make -C path/to/lyra demo
 ROOT := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
-SHELL := /bin/bash
+SHELL := /bin/bash -o pipefail
 # Swift finds MLX and FFmpeg through pkg-config; bootstrap writes the files.
 SWIFT_ENV = cd "$(ROOT)" && export PKG_CONFIG_PATH="$$PWD/.deps/pkgconfig$${PKG_CONFIG_PATH:+:$$PKG_CONFIG_PATH}"
 # Release mode throughout: the C++ kernels are useless without optimisation. Tests reach into modules, which needs a flag;
@@ -38,7 +38,8 @@ demo: build
 
 test: bootstrap
 	@$(SWIFT_ENV) && $(BUILD) --build-tests && export GOMP_SPINCOUNT=$${GOMP_SPINCOUNT:-5000} && \
-		swift test -c release --skip-build --disable-xctest --no-parallel $(if $(FILTER),--filter '$(FILTER)')
+		mkdir -p output && swift test -c release --skip-build --disable-xctest --no-parallel $(if $(FILTER),--filter '$(FILTER)') \
+		2>&1 | tee output/test.log || { status=$$?; echo 'What failed:'; grep -a -A 4 '✘ Test' output/test.log | tail -80; exit $$status; }
 
 train-check: bootstrap
 	@$(SWIFT_ENV) && $(BUILD) --build-tests && export GOMP_SPINCOUNT=$${GOMP_SPINCOUNT:-5000} LYRA_TRAIN_CHECK=1 && \

@@ -12,6 +12,9 @@ public struct Evidence: Sendable, Codable, Equatable {
         public var depth: Int
         /// Whether it survived all.
         public var kept: Bool
+        /// Attention the answer paid to it, 0...1: the most that a head of one of its tokens paid, averaged over layers. nil unless asked
+        /// for (``ReplyOptions/explainsAnswer``).
+        public var answer: Float?
         /// Speech: the stretch of sound, in seconds.
         public var start: Double?
         public var end: Double?
@@ -29,11 +32,11 @@ public struct Evidence: Sendable, Codable, Equatable {
         /// Share of its tokens that survived.
         public var keptShare: Double
 
-        /// Where what was kept was attended to most: the stretch of this many seconds with the highest sum of scores. nil for
-        /// pictures, and where nothing was kept.
+        /// Where the answer attended to most, or else the question, of what was kept: the stretch of this many seconds with the highest
+        /// sum. nil for pictures, and where nothing was kept.
         public func strongestStretch(seconds: Double = 4) -> ClosedRange<Double>? {
             guard let first = pieces.first, let start = first.start, let end = first.end, end > start else { return nil }
-            let scores = pieces.map { $0.kept ? $0.score : 0 }, length = min(scores.count, max(1, Int((seconds / (end - start)).rounded())))
+            let scores = pieces.map { $0.answer ?? ($0.kept ? $0.score : 0) }, length = min(scores.count, max(1, Int((seconds / (end - start)).rounded())))
             var sum = scores.prefix(length).reduce(0, +), best = (sum: sum, at: 0)
             for next in length..<scores.count {
                 sum += scores[next] - scores[next - length]

@@ -39,6 +39,7 @@ struct SoundPanel {
         drawWave(&scene, wave, columns)
         drawScores(&scene, scores, columns)
         drawHints(&scene, wave, scores, pieces, duration: duration)
+        drawAnswer(&scene, wave, scores, duration: duration)
         return bottom
     }
 
@@ -102,6 +103,18 @@ struct SoundPanel {
             mark = Double(number) * step
         }
         return frame.maxY + 24
+    }
+
+    /// A frame about where the answer was heard.
+    private func drawAnswer(_ scene: inout Scene, _ wave: Frame, _ scores: Frame, duration: Double) {
+        guard medium.pieces.contains(where: { $0.answer != nil }), let heard = medium.strongestStretch(), heard.lowerBound < duration else { return }
+        let x = wave.x + heard.lowerBound / duration * wave.width
+        let width = max(6, min(wave.maxX, wave.x + heard.upperBound / duration * wave.width) - x), isLeft = x < wave.x + wave.width / 2
+        scene.shapes.append(.outline(Frame(x: x, y: wave.y, width: width, height: scores.maxY - wave.y), Palette.text, width: 1.5))
+        scene.shapes.append(
+            .text(
+                "answer: \(Label.time(heard.lowerBound))", x: isLeft ? x + width + 6 : x - 6, y: wave.y + 16, size: 14, Palette.text,
+                anchor: isLeft ? .start : .end, isBold: true))
     }
 
     /// Stretches with their scores, when there are few enough to point at.

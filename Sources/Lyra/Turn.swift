@@ -50,6 +50,9 @@ public struct ReplyOptions: Sendable {
     public var speaks = false
     /// Drops context tokens the instruction does not attend to; nil keeps all.
     public var extractor: ExtractorOptions?
+    /// Whether, with the extractor, ``ReplyEvent/evidence(_:)`` comes again after the answer, with what the answer attended to. Costs a
+    /// pass of the answer's tokens.
+    public var explainsAnswer = false
     /// Whether the extractor chooses among the media of earlier turns anew for this question, at the price of all layers but
     /// the first block's. Otherwise a question without media of its own sees what the last choice left, and costs its own
     /// tokens only.
@@ -95,7 +98,8 @@ public enum ReplyEvent: Sendable {
     case text(String)
     /// More sound of the reply; its words may lag behind the text.
     case audio(AudioChunk)
-    /// What the extractor kept of the media, once the prompt has been read.
+    /// What the extractor kept of the media, once the prompt has been read; and again at the end, where asked for
+    /// (``ReplyOptions/explainsAnswer``).
     case evidence(Evidence)
     /// The end.
     case done(Reply)

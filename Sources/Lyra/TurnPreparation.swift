@@ -171,7 +171,7 @@ extension TurnRun {
         state.wasRechosen = true
     }
 
-    private func sendEvidence(_ extractions: [Extraction], lengths: [Int], _ state: ConversationState) {
+    private mutating func sendEvidence(_ extractions: [Extraction], lengths: [Int], _ state: ConversationState) {
         if let trace = options.trace {
             for extraction in extractions {
                 trace.record("survivors.\(extraction.layer)", extraction.survivors)
@@ -183,11 +183,10 @@ extension TurnRun {
         let tokenSeconds =
             Double(model.configuration.speechStack) * 2 * Double(LogMel.hopSamples) / Double(LogMel.sampleRate)
         let scored = state.scoredMedia(extractions)
-        send(
-            .evidence(
-                Evidence(
-                    extractions, spans: scored.spans, grids: scored.grids, secondsPerToken: tokenSeconds,
-                    speechSeconds: scored.seconds)))
+        let evidence = Evidence(
+            extractions, spans: scored.spans, grids: scored.grids, secondsPerToken: tokenSeconds, speechSeconds: scored.seconds)
+        readPrompt = ReadPrompt(evidence: evidence, spans: scored.spans, extractions: extractions)
+        send(.evidence(evidence))
     }
 }
 

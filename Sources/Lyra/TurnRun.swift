@@ -27,6 +27,8 @@ struct TurnRun {
     var repetition: RepetitionDetector?
     var reason: Reply.FinishReason?
     var voice: Voice?
+    /// Where the extractor dropped tokens.
+    var readPrompt: ReadPrompt?
 
     init(lyra: isolated Lyra, options: ReplyOptions, send: @escaping @Sendable (ReplyEvent) -> Void) {
         self.lyra = lyra
@@ -138,6 +140,7 @@ struct TurnRun {
             speak(voice?.finish() ?? [])
             timings.add(.speech, clock.now - began)
         }
+        if options.explainsAnswer { explainAnswer(&state) }
         state.transcript.append(ChatMessage(.assistant, answer))
         (state.wasRebuilt, state.wasRechosen) = (false, false)
         usage.completionTokens = generated.count

@@ -16,6 +16,8 @@ public struct SpeechAugmentation: Sendable, Equatable, Codable {
         }
     }
 
+    /// Seconds of silence before it, and so where it lies in the encoder's frames.
+    public var pause = Effect(0.9, 0...0.3)
     /// Speed, and pitch with it: 1.1 is faster and higher.
     public var speed = Effect(0.5, 0.9...1.1)
     /// Seconds until a room's echo is 60 dB down.
@@ -36,6 +38,7 @@ public struct SpeechAugmentation: Sendable, Equatable, Codable {
     /// Effects that are not given are the usual ones.
     public init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)
+        pause = try values.decodeIfPresent(Effect.self, forKey: .pause) ?? pause
         speed = try values.decodeIfPresent(Effect.self, forKey: .speed) ?? speed
         room = try values.decodeIfPresent(Effect.self, forKey: .room) ?? room
         lowPass = try values.decodeIfPresent(Effect.self, forKey: .lowPass) ?? lowPass
@@ -53,7 +56,7 @@ public struct SpeechAugmentation: Sendable, Equatable, Codable {
     }()
 
     private static var effects: [WritableKeyPath<SpeechAugmentation, Effect>] {
-        [\.speed, \.room, \.lowPass, \.highPass, \.noise, \.gain, \.codec]
+        [\.pause, \.speed, \.room, \.lowPass, \.highPass, \.noise, \.gain, \.codec]
     }
 
     /// A version of the recording. What would go beyond full scale is clipped.
@@ -70,6 +73,7 @@ public struct SpeechAugmentation: Sendable, Equatable, Codable {
         }
         var sound = samples
         if let (factor, _) = drawn(speed, "speed") { sound = Self.resampled(sound, by: factor) }
+        if let (seconds, _) = drawn(pause, "pause") { sound.insert(contentsOf: repeatElement(0, count: Int(seconds * sampleRate)), at: 0) }
         if let (seconds, random) = drawn(room, "room") { sound = Self.reverberated(sound, seconds, sampleRate, random) }
         if let (frequency, _) = drawn(lowPass, "lowPass") { Biquad(lowPass: frequency, sampleRate).apply(to: &sound) }
         if let (frequency, _) = drawn(highPass, "highPass") { Biquad(highPass: frequency, sampleRate).apply(to: &sound) }

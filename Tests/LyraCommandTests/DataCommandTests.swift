@@ -40,6 +40,39 @@ import Testing
     }
 }
 
+/// From recordings to units and back to sound.
+@Suite(.serialized) struct VocodeCommandTests {
+    private typealias Command = CommandLineProcess
+
+    @Test func whatTheVoiceMakesOfUnits() throws {
+        let folder = try TemporaryFolder(), data = folder.file("data.jsonl"), own = folder.file("own"), units = folder.file("units/units.txt")
+        let root = Command.root + "/examples/nano", vocoder = "models/nano/model_zoo/audio/vocoder"
+        let lines = [("a", "sentence.flac", "The train to London leaves at six nineteen."), ("b", "question.wav", "What can you see in the picture?")].map {
+            #"{"id":"\#($0.0)","speech":"\#(root)/\#($0.1)","speech_asr":"\#($0.2)"}"#
+        }
+        try Data((lines.joined(separator: "\n") + "\n").utf8).write(to: URL(fileURLWithPath: data))
+        #expect(try Command.run(["data", "units", data, "--clusters", "20", "--change-cost", "2", "--output", folder.file("units")]).status == 0)
+        let arguments = ["data", "vocode", data, "--units", units, "--vocoder", vocoder, "--output", own]
+        let made = try Command.run(arguments)
+        #expect(made.status == 0 && made.output == "\(own)/recordings.jsonl\n", "\(made.errors)")
+        let checked = try Command.run(["data", "check", own + "/recordings.jsonl"])
+        #expect(checked.output.hasPrefix("2 samples, 2 good, 0 bad\n0 pictures, 0 videos, 2 recordings"), "\(checked.output)")
+        let first = try Data(contentsOf: URL(fileURLWithPath: own + "/0000/000000.flac"))
+        #expect(first.count > 2_000 && first.prefix(4) == Data("fLaC".utf8))
+        // What is there is kept, and a list of fewer is made of it.
+        #expect(try Command.run(arguments + ["--limit", "1"]).status == 0)
+        #expect(try Data(contentsOf: URL(fileURLWithPath: own + "/0000/000000.flac")) == first)
+        #expect(try String(contentsOfFile: own + "/recordings.jsonl", encoding: .utf8).split(separator: "\n").count == 1)
+
+        try Data("a|1 1 9999\n".utf8).write(to: URL(fileURLWithPath: units))
+        let wrong = try Command.run(arguments)
+        #expect(wrong.status == 66 && wrong.errors.contains("a has unit 9999, beyond the vocoder's"), "\(wrong.errors)")
+        try Data("c|1 1\n".utf8).write(to: URL(fileURLWithPath: units))
+        let none = try Command.run(arguments)
+        #expect(none.status == 66 && none.errors.contains("no recording with a transcript has units"), "\(none.errors)")
+    }
+}
+
 @Suite(.serialized) struct SynthesisCommandTests {
     private typealias Command = CommandLineProcess
 

@@ -37,6 +37,11 @@ struct SpeechAugmentationTests {
         }
     }
 
+    @Test func pausesComeFirst() {
+        let later = only { $0.pause = .init(1, 0.25...0.25) }.apply(tone, seed: 0)
+        #expect(later == [Float](repeating: 0, count: 4_000) + tone)
+    }
+
     @Test func speedMovesPitchAndLength() {
         let fast = only { $0.speed = .init(1, 1.25...1.25) }.apply(tone, seed: 0)
         #expect(fast.count == 25_600)

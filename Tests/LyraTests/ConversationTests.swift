@@ -198,6 +198,33 @@ extension Lyra {
         #expect(next.usage.cachedTokens >= 354)
     }
 
+    /// Telling where an answer looked leaves the conversation as it is.
+    @Test(arguments: [1, 2, 12, 90]) func theAnswerSaysWhereItLooked(tokens: Int) async throws {
+        var options = Fixture.options(tokens)
+        options.extractor = ExtractorOptions(gap: 2, keepRate: 0.5)
+        func talk(_ options: ReplyOptions) async throws -> (evidence: [Evidence], next: Reply, lengths: [Int]) {
+            let lyra = try await Fixture.open(), talk = lyra.conversation()
+            var evidence: [Evidence] = []
+            for try await event in talk.reply(to: [.image(Fixture.input("img1.png")), .speech(Fixture.input("greeting.wav"))], options: options) {
+                if case .evidence(let found) = event { evidence.append(found) }
+            }
+            let lengths = await lyra.cacheLengths(of: talk)
+            return (evidence, try await talk.respond(to: [.text("More?")], options: options), lengths)
+        }
+        let plain = try await talk(options)
+        options.explainsAnswer = true
+        let explained = try await talk(options)
+        #expect(plain.evidence.count == 1 && explained.evidence.count == 2 && explained.evidence[0] == plain.evidence[0])
+        #expect(explained.lengths == plain.lengths && explained.next.tokenIDs == plain.next.tokenIDs)
+        let pieces = explained.evidence[1].media.flatMap(\.pieces), layers = Float(explained.lengths.count)
+        #expect(pieces.allSatisfy { (0...1).contains($0.answer ?? -1) } && pieces.contains { ($0.answer ?? 0) > 0 })
+        // What has been dropped is attended to in the first blocks alone.
+        #expect(pieces.filter { $0.depth == 0 }.allSatisfy { ($0.answer ?? 1) <= 2 / layers })
+        var others = explained.evidence[1]
+        for medium in others.media.indices { for piece in others.media[medium].pieces.indices { others.media[medium].pieces[piece].answer = nil } }
+        #expect(others == plain.evidence[0])
+    }
+
     @Test func wholeWindowsAreCountedAsDocumented() async throws {
         let sound = [Float](repeating: 0.01, count: 480_000)
         let ours = try await Fixture.open().conversation().respond(to: [.samples(sound)], options: Fixture.options(1))

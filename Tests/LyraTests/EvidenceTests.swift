@@ -23,5 +23,9 @@ import Testing
         #expect(recording([1, 2]).strongestStretch(seconds: 60) == 0...1)
         #expect(recording([1, 2], dropped: [0, 1]).strongestStretch() == nil)
         #expect(recording([]).strongestStretch() == nil)
+        // Where the answer looked says more, of what was dropped too.
+        var answered = recording(scores, dropped: [3])
+        for place in answered.pieces.indices { answered.pieces[place].answer = place == 3 ? 0.9 : 0 }
+        #expect(answered.strongestStretch(seconds: 0.5) == 1.5...2)
     }
 }

@@ -111,7 +111,7 @@ import Testing
             let reader = try AudioReader(.file(pack.folder + "/inputs/" + (sample["speech"].string ?? "")))
             return TrainingSample(
                 id: "\(i)", ids: entry["input_ids"][i].ids, labels: entry["labels"][i].ids,
-                media: [.speech(samples: try reader.read(maximumCount: 1 << 24), transcript: nil)],
+                media: [.speech(TrainingSample.Speech(try reader.read(maximumCount: 1 << 24)))],
                 units: entry["tgt_units"][i].ids.filter { $0 != TrainingSample.ignored })
         }
         let micro = try MicroBatchBuilder(weights).build(samples)

@@ -128,7 +128,7 @@ struct ReferenceStep {
             if let name = sample["speech"].string {
                 let reader = try AudioReader(.file(folder + "/inputs/" + name))
                 media.append(
-                    .speech(samples: try reader.read(maximumCount: 1 << 24), transcript: entries["speech_asr_ids"][i].ids))
+                    .speech(TrainingSample.Speech(try reader.read(maximumCount: 1 << 24), transcript: entries["speech_asr_ids"][i].ids)))
             }
             return TrainingSample(
                 id: "\(i)", ids: entries["input_ids"][i].ids, labels: entries["labels"][i].ids, media: media)

@@ -19,7 +19,13 @@ struct AskReport: Encodable {
     var units: [Int32]?
     var speechFile: String?
     var evidenceFile: String?
+    /// Seconds of the recording that the answer attended to most.
+    var heard: Stretch?
     var traceFile: String?
+
+    struct Stretch: Encodable {
+        var start, end: Double
+    }
 
     init(_ reply: Reply, lyra: Lyra, options: ReplyOptions, loadSeconds: Double) {
         text = reply.text

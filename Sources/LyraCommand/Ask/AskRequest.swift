@@ -28,6 +28,7 @@ struct AskRequest {
         var options = try command.reply.options(layers: configuration.layers)
         options.speaks = output.speak != nil
         if output.trace != nil { options.trace = Trace() }
+        options.explainsAnswer = output.evidence != nil
         self.options = options
 
         let drawsEvidence = output.evidence.map { EvidenceFile.Format(path: $0) != .json } ?? false

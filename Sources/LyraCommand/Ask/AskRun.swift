@@ -46,15 +46,16 @@ struct AskRun {
             var report = AskReport(reply, lyra: lyra, options: request.options, loadSeconds: loadSeconds)
             report.speechFile = spoken ? request.speakPath : nil
             report.evidenceFile = evidence == nil ? nil : request.evidencePath
+            report.heard = evidence?.longRecording?.strongestStretch().map { .init(start: $0.lowerBound, end: $0.upperBound) }
             report.traceFile = request.tracePath
             try Terminal.shared.write(try report.json() + "\n")
         } else {
             if !reply.text.hasSuffix("\n") { try Terminal.shared.write("\n") }
-            summarise(reply)
+            summarise(reply, heard: evidence?.longRecording?.strongestStretch())
         }
     }
 
-    private func summarise(_ reply: Reply) {
+    private func summarise(_ reply: Reply, heard: ClosedRange<Double>?) {
         let timings = reply.timings
         func seconds(_ value: Double?) -> String { value.map { String(format: "%.2f s", $0) } ?? "-" }
         Log.command.info(
@@ -64,10 +65,18 @@ struct AskRun {
                 "first_text": "\(seconds(timings.firstText))", "first_sound": "\(seconds(timings.firstAudio))",
                 "tokens_per_second": "\(String(format: "%.1f", timings.tokensPerSecond))", "total": "\(seconds(timings.total))",
             ])
+        if let heard {
+            Log.command.notice("the answer was heard at \(ProgressLine.clock(heard.lowerBound)) to \(ProgressLine.clock(heard.upperBound)) of the recording")
+        }
         if reply.finishReason == .length {
             Log.command.notice("the reply was cut at --max-tokens \(request.options.maximumTokens)")
         }
     }
+}
+
+extension Evidence {
+    /// A recording in which a few seconds are a place; a spoken question is none.
+    fileprivate var longRecording: Medium? { media.first { $0.kind == .speech && ($0.pieces.last?.end ?? 0) > 15 && $0.pieces.contains { $0.answer != nil } } }
 }
 
 /// The spoken reply as a file, opened when the first sound comes.

@@ -44,7 +44,7 @@ struct TrainCase {
             id: "\(number)", ids: ids,
             labels: Array(repeating: TrainingSample.ignored, count: ids.count - answer.count) + answer,
             media: [
-                .image(try RGBImage(width: Self.side, height: Self.side, pixels: pixels)), .speech(samples: sound, transcript: nil),
+                .image(try RGBImage(width: Self.side, height: Self.side, pixels: pixels)), .speech(TrainingSample.Speech(sound)),
             ])
     }
 

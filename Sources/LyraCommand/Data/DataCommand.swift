@@ -8,9 +8,9 @@ struct DataCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "data", abstract: "Generate training data, prepare it, and look after it.",
         subcommands: [
-            DataSynthesisCommand.self, DataTokenizerCommand.self, DataCheckCommand.self, UnitsCommand.self, ListenCommand.self, AlignCommand.self,
-            DataLibriSpeechCommand.self, DataCommonVoiceCommand.self, DataNeedleCommand.self, DataSpeechFromTextCommand.self,
-            DataLongSpeechCommand.self,
+            DataSynthesisCommand.self, DataTokenizerCommand.self, DataCheckCommand.self, UnitsCommand.self, VocodeCommand.self,
+            ListenCommand.self, AlignCommand.self, DataLibriSpeechCommand.self, DataCommonVoiceCommand.self, DataNeedleCommand.self,
+            DataSpeechFromTextCommand.self, DataLongSpeechCommand.self,
         ])
 }
 

@@ -54,6 +54,7 @@ public struct LyraResponder: Responder {
         for (place, turn) in item.turns.enumerated() {
             let isLast = place == item.turns.count - 1
             options.speaks = item.speaks && isLast
+            options.explainsAnswer = fact != nil
             let parts = try turn.map { piece -> Part in
                 guard case .sound(_, let make) = piece else { return try Self.part(piece) }
                 let made = try make()

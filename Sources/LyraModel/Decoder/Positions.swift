@@ -39,6 +39,8 @@ public struct Positions: Equatable, Sendable {
 
     /// Goes on from an earlier place, as a turn does that sees nothing of those before it.
     package mutating func `continue`(at place: Int32) { next = place }
+    /// Leaves positions out.
+    package mutating func skip(_ count: Int32) { next += count }
 
     /// A whole other sequence, which keeps its own count.
     package mutating func append(_ other: Positions) {

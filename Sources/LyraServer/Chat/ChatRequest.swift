@@ -150,6 +150,7 @@ extension ChatRequest {
                     "'lyra.extract' takes 2 to 64 blocks and a keep_rate above 0, at most 1.", param: "lyra.extract", code: "invalid_value")
             }
             options.extractor = ExtractorOptions(blocks: extract.blocks, keepRate: Float(extract.keepRate), layers: layers)
+            options.explainsAnswer = lyra?.evidence ?? false
         }
         if let name = lyra?.adapter {
             guard let adapter = AdapterChoice(rawValue: name) else {

@@ -1,5 +1,6 @@
 // Batches in the plan's order, decoded ahead of the step that takes them.
 import Foundation
+import LyraMedia
 
 /// A batch, ready to be trained on.
 public struct LoadedBatch: Sendable {
@@ -127,7 +128,8 @@ public struct BatchLoader: Sendable {
             for (place, index) in indices.enumerated() {
                 group.addTask {
                     try Task.checkCancellation()
-                    do { return (place, .success(try data.sample(index, encoder))) } catch let bad as BadSample {
+                    var version = SeededRandom(plan.settings.seed, "version", empty.position.epoch, empty.position.step, empty.accumulation, place, index)
+                    do { return (place, .success(try data.sample(index, encoder, version: version.next()))) } catch let bad as BadSample {
                         return (place, .failure(bad))
                     }
                 }

@@ -89,10 +89,10 @@ public enum DataCheck {
             switch medium {
             case .image: finding.pictures &+= 1
             case .video: finding.videos &+= 1
-            case .speech(let samples, let transcript):
+            case .speech(let speech):
                 finding.recordings &+= 1
-                finding.soundSamples += samples.count
-                if transcript != nil { finding.transcripts &+= 1 }
+                finding.soundSamples += speech.samples.count
+                if speech.transcript != nil { finding.transcripts &+= 1 }
             }
         }
         return finding

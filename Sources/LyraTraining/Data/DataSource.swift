@@ -1,5 +1,6 @@
 // What a run reads: a data file, where its media lie, and how often it is gone through.
 import Foundation
+import LyraMedia
 
 /// A data file of a run, as the run's configuration names it.
 public struct DataSource: Codable, Sendable, Equatable {
@@ -17,13 +18,20 @@ public struct DataSource: Codable, Sendable, Equatable {
     /// Whether every question of an item is asked by itself: it sees the pictures and recordings, which all stand in the
     /// first question, and nothing of the other turns. Many questions for the price of one picture.
     public var independentTurns: Bool
+    /// How recordings are changed, another way each time a sample is met. What a frozen encoder makes of them is not kept then.
+    public var speechAugmentation: SpeechAugmentation?
+    /// Positions over which a recording's windows may lie spread, in order, with a few gaps at random: minutes that teach what hours
+    /// ask for (PoSE, arXiv 2309.10400).
+    public var positionSpan: Int?
 
     public init(
         _ path: String, mediaFolder: String? = nil, imageFolder: String? = nil, speechFolder: String? = nil,
-        unitsFile: String? = nil, repeats: Double = 1, independentTurns: Bool = false
+        unitsFile: String? = nil, repeats: Double = 1, independentTurns: Bool = false,
+        speechAugmentation: SpeechAugmentation? = nil, positionSpan: Int? = nil
     ) {
         (self.path, self.mediaFolder, self.imageFolder, self.speechFolder) = (path, mediaFolder, imageFolder, speechFolder)
         (self.unitsFile, self.repeats, self.independentTurns) = (unitsFile, repeats, independentTurns)
+        (self.speechAugmentation, self.positionSpan) = (speechAugmentation, positionSpan)
     }
 
     public init(from decoder: any Decoder) throws {
@@ -35,6 +43,8 @@ public struct DataSource: Codable, Sendable, Equatable {
         unitsFile = try values.decodeIfPresent(String.self, forKey: .unitsFile)
         repeats = try values.decodeIfPresent(Double.self, forKey: .repeats) ?? 1
         independentTurns = try values.decodeIfPresent(Bool.self, forKey: .independentTurns) ?? false
+        speechAugmentation = try values.decodeIfPresent(SpeechAugmentation.self, forKey: .speechAugmentation)
+        positionSpan = try values.decodeIfPresent(Int.self, forKey: .positionSpan)
     }
 
     /// The same with all paths absolute; relative ones are relative to `folder`.

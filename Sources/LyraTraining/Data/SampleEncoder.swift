@@ -221,9 +221,11 @@ public struct SampleEncoder: Sendable {
         try text.media.reduce(text.ids.count - text.media.count) { try $0 + media.count($1, in: folders) }
     }
 
-    /// A sample with its media decoded.
+    /// A sample with its media decoded, recordings in the version given.
     /// - Throws: `SampleFault` if it cannot be used.
-    func sample(_ example: Example, id: String, in folders: MediaFolders) throws -> (sample: TrainingSample, tokens: Int) {
+    func sample(
+        _ example: Example, id: String, in folders: MediaFolders, _ version: SpeechVersion? = nil
+    ) throws -> (sample: TrainingSample, tokens: Int) {
         let text = try text(example)
         var tokens = text.ids.count - text.media.count
         try check(units: example.units, tokens: tokens)
@@ -240,9 +242,11 @@ public struct SampleEncoder: Sendable {
                     frames: frames.count, Self.size(frames[0]), sideMultiple: media.preparation.sideMultiple)
                 decoded.append(.video(frames))
             case .speech(let path, let transcript):
-                let samples = try media.speech(path, in: folders.speech, room: settings.maximumTokens.map { $0 - tokens })
-                tokens += mediaTokens.ofSound(samples: samples.count)
-                decoded.append(.speech(samples: samples, transcript: transcript))
+                let room = settings.maximumTokens.map { $0 - tokens }
+                var speech = TrainingSample.Speech(try media.speech(path, in: folders.speech, room: room), transcript: transcript)
+                version?.apply(to: &speech, number: decoded.count, mediaTokens, room: room)
+                tokens += mediaTokens.ofSound(samples: speech.samples.count)
+                decoded.append(.speech(speech))
             }
             try check(tokens: tokens)
         }

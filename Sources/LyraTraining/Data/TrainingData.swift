@@ -95,15 +95,17 @@ public struct TrainingData: Sendable {
     }
 
     /// A sample, decoded.
+    /// - Parameter version: decides how recordings are changed and spread where the source has that done; nil: as they are.
     /// - Throws: ``BadSample`` if it cannot be used; ``DataFileError`` if the data file itself is gone.
-    public func sample(_ index: Int, _ encoder: SampleEncoder) throws -> TrainingSample {
-        try measuredSample(index, encoder).sample
+    public func sample(_ index: Int, _ encoder: SampleEncoder, version: UInt64? = nil) throws -> TrainingSample {
+        try measuredSample(index, encoder, version: version).sample
     }
 
-    func measuredSample(_ index: Int, _ encoder: SampleEncoder) throws -> (sample: TrainingSample, tokens: Int) {
+    func measuredSample(_ index: Int, _ encoder: SampleEncoder, version: UInt64? = nil) throws -> (sample: TrainingSample, tokens: Int) {
         try located(index) { example, part in
             let name = (part.file.path as NSString).lastPathComponent
-            return try encoder.sample(example, id: example.id ?? "\(name)[\(part.item(index))]", in: part.folders)
+            let change = version.map { SpeechVersion(part.source, seed: $0) }
+            return try encoder.sample(example, id: example.id ?? "\(name)[\(part.item(index))]", in: part.folders, change)
         }
     }
 

@@ -10,8 +10,21 @@ public struct TrainingSample: Sendable {
         case image(RGBImage)
         /// Frames sampled and sized as for inference, an even number.
         case video([RGBImage])
-        /// 16 kHz mono, with the ids of its transcript for the cross-modality regulariser where there is one.
-        case speech(samples: [Float], transcript: [Int32]?)
+        case speech(Speech)
+    }
+
+    /// A recording.
+    public struct Speech: Sendable {
+        /// 16 kHz mono.
+        public var samples: [Float]
+        /// Ids of what is said, for the cross-modality regulariser.
+        public var transcript: [Int32]?
+        /// Whether the sound is as the file has it, not a version made for this once.
+        public var isOriginal = true
+        /// Positions that are left out before each of its windows, and after the last; empty: none.
+        public var skips: [Int32] = []
+
+        public init(_ samples: [Float], transcript: [Int32]? = nil) { (self.samples, self.transcript) = (samples, transcript) }
     }
 
     /// Label of a token that is not supervised.

@@ -125,6 +125,7 @@ struct SpeechWindowMaker: Sendable {
         var speed = SpeechAugmentation.none, rest = configuration.augmentation
         speed.speed = rest.speed
         rest.speed.probability = 0
+        rest.pause.probability = 0  // the window has pauses of its own
         while true {
             let number = if refused == 0, let utterance { utterance } else { Int.random(in: 0..<recordings.count, using: &random) }
             let item = try recordings.item(number)

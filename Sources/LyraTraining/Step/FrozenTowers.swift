@@ -36,10 +36,15 @@ final class FrozenTowers {
             })
     }
 
-    func frames(_ windows: [ArraySlice<Float>], _ whisper: WhisperEncoder, _ logMel: LogMel) throws -> MLXArray {
+    /// - Parameter keeping: of which windows the results are kept.
+    func frames(_ windows: [ArraySlice<Float>], keeping: [Bool], _ whisper: WhisperEncoder, _ logMel: LogMel) throws -> MLXArray {
         joined(
-            try windows.map { window in
-                try result("whisper \(identities.speech)", window) { whisper(logMel(window).expandedDimensions(axis: 0)) }
+            try zip(windows, keeping).map { window, isKept in
+                func encode() -> MLXArray { whisper(logMel(window).expandedDimensions(axis: 0)) }
+                if isKept { return try result("whisper \(identities.speech)", window, encode) }
+                let frames = encode()
+                eval(frames)
+                return frames
             })
     }
 

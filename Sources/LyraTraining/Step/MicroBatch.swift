@@ -25,6 +25,8 @@ struct MicroBatch {
     var pictures: [Patches] = []
     /// Windows of all recordings, in order: 16 kHz samples, as many as the encoder takes or fewer.
     var windows: [ArraySlice<Float>] = []
+    /// Whether a window is met again as it is, so that it pays to keep what a frozen encoder makes of it.
+    var isOriginal: [Bool] = []
     var speeches: [Speech] = []
     /// Row in [text; vision tokens; speech tokens] of every token of the packed sequence.
     var sources: [Int32] = []
@@ -83,9 +85,9 @@ struct MicroBatchBuilder {
             }
             switch medium {
             case .image, .video: count += try grid(medium.frames, sample.id).merged(try visionSettings(sample.id).mergeSize).count
-            case .speech(let samples, _):
-                guard samples.allSatisfy(\.isFinite) else { throw bad("its speech holds values that are not numbers") }
-                count += try windowCount(samples, sample.id) * tokensPerWindow
+            case .speech(let speech):
+                guard speech.samples.allSatisfy(\.isFinite) else { throw bad("its speech holds values that are not numbers") }
+                count += try windowCount(speech.samples, sample.id) * tokensPerWindow
             }
         }
         guard media.isEmpty else { throw bad("more media than placeholders") }
@@ -168,20 +170,23 @@ struct MicroBatchBuilder {
                     positions.appendGrid(merged)
                     sources += (0..<count).map { .vision(visionTokens + $0) }
                     visionTokens += count
-                case .speech(let samples, let transcript):
-                    let windows = try windowCount(samples, sample.id)
+                case .speech(let speech):
+                    let windows = try windowCount(speech.samples, sample.id)
                     guard let windowSamples else { break }
                     let first = batch.windows.count
+                    batch.isOriginal += Array(repeating: speech.isOriginal, count: windows)
                     for window in 0..<windows {
-                        batch.windows.append(samples[(window * windowSamples)...].prefix(windowSamples))
+                        batch.windows.append(speech.samples[(window * windowSamples)...].prefix(windowSamples))
+                        positions.skip(speech.skips.isEmpty ? 0 : speech.skips[window])
+                        positions.appendRun(tokensPerWindow)
                     }
+                    positions.skip(speech.skips.last ?? 0)
                     count = windows * tokensPerWindow
-                    positions.appendRun(count)
                     let row = sources.count
                     batch.speeches.append(
                         .init(
                             sample: number, windows: first..<(first + windows), rows: row..<(row + count),
-                            transcript: transcript.flatMap { $0.isEmpty ? nil : $0 }))
+                            transcript: speech.transcript.flatMap { $0.isEmpty ? nil : $0 }))
                     sources += (0..<count).map { .speech(speechTokens + $0) }
                     speechTokens += count
                 }

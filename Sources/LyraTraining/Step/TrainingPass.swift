@@ -112,7 +112,7 @@ struct TrainingPass {
         let networks = try weights.networks(masters, dropout: dropout)
         let decoder = networks.decoder
         // [windows, tokens, hidden]
-        let speech = batch.windows.isEmpty ? nil : networks.projector(try frames(batch.windows, networks))
+        let speech = batch.windows.isEmpty ? nil : networks.projector(try frames(batch, networks))
         let zero = MLXArray(Float(0))
         var answer = zero, align = zero, units = zero
         if !batch.targets.isEmpty {
@@ -178,10 +178,10 @@ struct TrainingPass {
     }
 
     /// Encoder frames of all windows: [windows, frames, width].
-    private func frames(_ windows: [ArraySlice<Float>], _ networks: TrainingNetworks) throws -> MLXArray {
+    private func frames(_ batch: MicroBatch, _ networks: TrainingNetworks) throws -> MLXArray {
         guard let whisper = networks.whisper, let logMel = weights.logMel else { throw TrainingError.missingPart("the checkpoint has no speech encoder") }
-        guard weights.trains(.whisper) else { return try towers.frames(windows, whisper, logMel) }
-        return whisper(logMel(windows: windows))
+        guard weights.trains(.whisper) else { return try towers.frames(batch.windows, keeping: batch.isOriginal, whisper, logMel) }
+        return whisper(logMel(windows: batch.windows))
     }
 }
 

@@ -1,12 +1,14 @@
 import Foundation
 import LyraMedia
+import LyraModel
 @testable import LyraTraining
+import MLX
 import Synchronization
 import Testing
 
 @Suite struct BatchLoaderTests {
     /// Twelve samples with pictures or sound; those whose numbers `bad` has name files that are not there.
-    private func data(_ folder: DataFolder, count: Int = 12, bad: Set<Int> = []) throws -> TrainingData {
+    private func data(_ folder: DataFolder, count: Int = 12, bad: Set<Int> = [], _ augmentation: SpeechAugmentation? = nil) throws -> TrainingData {
         var items: [String] = []
         for i in 0..<count {
             let key = i % 3 == 0 ? "speech" : "image", name = "\(i).\(i % 3 == 0 ? "wav" : "png")"
@@ -15,7 +17,7 @@ import Testing
             }
             items.append(#"{"id":"\#(i)","\#(key)":"\#(name)","conversations":\#(turns("<\(key)>", "Answer \(i)"))}"#)
         }
-        return try TrainingData([DataSource(folder.write("data.json", "[\(items.joined(separator: ","))]"))])
+        return try TrainingData([DataSource(folder.write("data.json", "[\(items.joined(separator: ","))]"), speechAugmentation: augmentation)])
     }
 
     private func plan(_ data: TrainingData, samples: Int = 2, _ adjust: (inout BatchPlan.Settings) -> Void = { _ in }) -> BatchPlan {
@@ -45,6 +47,60 @@ import Testing
             #expect(ids(batches) == expected)
             #expect(batches.map(\.position) == (0..<2).flatMap { e in (0..<6).map { BatchPosition(epoch: e, step: $0) } })
             #expect(batches.allSatisfy { $0.isLastOfStep && $0.skipped.isEmpty })
+        }
+    }
+
+    /// Recordings in another version each time they are met, in the same one when the run goes on; never longer than a sample may be.
+    @Test func recordingsAreHeardAnew() async throws {
+        let folder = try DataFolder()
+        let data = try data(folder, SpeechAugmentation()), plan = plan(data)
+        func sounds(_ batches: [LoadedBatch]) -> [String: [[Float]]] {
+            batches.reduce(into: [:]) { result, batch in
+                for sample in batch.samples {
+                    for case .speech(let speech) in sample.media where !speech.isOriginal { result[sample.id, default: []].append(speech.samples) }
+                }
+            }
+        }
+        let loader = try BatchLoader(data, tinyEncoder(), plan)
+        let whole = try await collect(loader.batches(epochs: 3)), heard = sounds(whole)
+        #expect(heard.count == 4 && heard.values.allSatisfy { $0.count == 3 && Set($0).count == 3 })
+        let rest = try await sounds(collect(loader.batches(from: whole[7].next, epochs: 3)))
+        #expect(rest.count == 4 && rest.allSatisfy { id, sounds in sounds == heard[id]?.suffix(sounds.count) })
+        for case .speech(let speech) in try data.sample(0, tinyEncoder()).media { #expect(speech.isOriginal) }
+
+        var slower = SpeechAugmentation.none
+        slower.pause = .init(1, 40...40)
+        let long = try self.data(folder, slower), tokens = try long.measuredSample(0, tinyEncoder()).tokens
+        #expect(try long.measuredSample(0, tinyEncoder(), version: 1).tokens == tokens + 300)
+        #expect(try long.measuredSample(0, tinyEncoder { $0.maximumTokens = tokens + 299 }, version: 1).tokens == tokens)
+    }
+
+    /// Three windows over up to 5,000 positions: in order, none of them torn, another way each time.
+    @Test func recordingsAreSpreadOverPositions() throws {
+        let folder = try DataFolder(), items = [#"{"id":"0","speech":"0.wav","conversations":\#(turns("<speech>", "Yes."))}"#]
+        try folder.sound("0.wav", seconds: 70)
+        let file = try folder.write("data.json", "[\(items[0])]"), encoder = try tinyEncoder()
+        let plain = try TrainingData([DataSource(file)]), spread = try TrainingData([DataSource(file, positionSpan: 5_000)])
+        func speech(_ data: TrainingData, _ version: UInt64?) throws -> TrainingSample.Speech {
+            guard case .speech(let speech) = try data.sample(0, encoder, version: version).media[0] else { throw CancellationError() }
+            return speech
+        }
+        #expect(try speech(plain, 1).skips.isEmpty && speech(spread, nil).skips.isEmpty)
+        let versions = try (0..<50).map { try speech(spread, $0) }, totals = versions.map { $0.skips.reduce(0, +) }
+        #expect(versions.allSatisfy { $0.isOriginal && $0.skips.count == 4 && $0.skips[0] == 0 && $0.skips.allSatisfy { $0 >= 0 } })
+        #expect(totals.allSatisfy { (1...4_100).contains($0) } && totals.contains { $0 < 64 } && totals.contains { $0 > 1_000 })
+        #expect(Set(versions.map(\.skips)).count > 40 && (1...3).allSatisfy { place in versions.contains { $0.skips[place] > 0 } })
+
+        let (location, configuration) = try ModelLocation.resolve(RandomCheckpoint.write(preset: .tiny, seed: 1, to: folder.file("model"), dtype: .float32))
+        let builder = MicroBatchBuilder(try TrainingWeights(location, configuration, precision: .f32, adapter: nil, seed: 0) { _ in false })
+        let whole = try builder.build([plain.sample(0, encoder)]), first = try #require(whole.speeches.first?.rows.lowerBound)
+        for version in 0..<5 as Range<UInt64> {
+            let sample = try spread.sample(0, encoder, version: version), skips = try speech(spread, version).skips
+            let batch = try builder.build([sample])
+            for row in 0..<whole.tokens {
+                let window = row < first ? 0 : min(3, (row - first) / 300)
+                #expect(batch.positions.time[row] == whole.positions.time[row] + skips[...window].reduce(0, +))
+            }
         }
     }
 

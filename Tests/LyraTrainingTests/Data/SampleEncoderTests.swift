@@ -25,7 +25,7 @@ import Testing
             #expect(tokens == lengths[index])
             #expect(try data.length(index, encoder) == lengths[index])
             let transcripts = sample.media.compactMap { medium -> [Int]? in
-                if case .speech(_, let transcript) = medium { transcript?.map(Int.init) } else { nil }
+                if case .speech(let speech) = medium { speech.transcript?.map(Int.init) } else { nil }
             }
             #expect(transcripts.first == (batch["speech_asr_ids"] as? [[Int]])?[index])
         }
