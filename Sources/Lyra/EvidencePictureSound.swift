@@ -113,7 +113,7 @@ struct SoundPanel {
         scene.shapes.append(.outline(Frame(x: x, y: wave.y, width: width, height: scores.maxY - wave.y), Palette.text, width: 1.5))
         scene.shapes.append(
             .text(
-                "answer: \(Label.time(heard.lowerBound))", x: isLeft ? x + width + 6 : x - 6, y: wave.y + 16, size: 14, Palette.text,
+                "answer: \(Label.time(heard.lowerBound.rounded(.down)))", x: isLeft ? x + width + 6 : x - 6, y: wave.y + 16, size: 14, Palette.text,
                 anchor: isLeft ? .start : .end, isBold: true))
     }
 

@@ -73,6 +73,59 @@ import Testing
     }
 }
 
+/// Recordings of answers lend their units to conversations.
+@Suite(.serialized) struct MatchUnitsCommandTests {
+    private typealias Command = CommandLineProcess
+
+    @Test func whoeverHasTheAnswerGetsItsUnits() throws {
+        let folder = try TemporaryFolder()
+        func write(_ name: String, _ lines: [String]) throws -> String {
+            try Data((lines.joined(separator: "\n") + "\n").utf8).write(to: URL(fileURLWithPath: folder.file(name)))
+            return folder.file(name)
+        }
+        func turns(_ texts: [String]) -> String {
+            "[" + texts.enumerated().map { #"{"from":"\#($0.offset % 2 == 0 ? "human" : "gpt")","value":"\#($0.element)"}"# }.joined(separator: ",") + "]"
+        }
+        let recordings = try write("answers.jsonl", [("a", "It is red."), ("b", "It is red."), ("c", "Yes."), ("d", "No.")].map {
+            #"{"id":"\#($0.0)","speech":"\#($0.0).flac","speech_asr":"\#($0.1)"}"#
+        })
+        let units = try write("units.txt", ["a|1 1 2", "b|3 3", "c|4 5 5"])
+        let data = try write("pictures.jsonl", [
+            #"{"id":"1","image":"x/1.png","conversations":\#(turns([#"<image>\nWhich colour?"#, "It is red.", "Is it big?", "No."]))}"#,
+            #"{"id":"2","speech":["/s.wav","q.wav"],"conversations":\#(turns([#"<speech>\n<speech>"#, "Yes."]))}"#,
+            #"{"id":"3","image":"x/3.png","conversations":\#(turns([#"<image>\nHow many?"#, "There are two.", "Is it round?", "Yes."]))}"#,
+        ])
+        let arguments = ["data", "match-units", data, "--recordings", recordings, "--units", units, "--output", folder.file("matched.jsonl")]
+        func matched(_ more: [String]) throws -> [String: (asked: [String], units: [Int], media: [String])] {
+            let done = try Command.run(arguments + more)
+            #expect(done.status == 0, "\(done.errors)")
+            let lines = try String(contentsOfFile: folder.file("matched.jsonl"), encoding: .utf8).split(separator: "\n")
+            return Dictionary(uniqueKeysWithValues: try lines.map { line in
+                let item = try #require(JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+                let turns = try #require(item["conversations"] as? [[String: String]]).compactMap { $0["value"] }
+                let media = (item["image"] as? String).map { [$0] } ?? item["speech"] as? [String] ?? []
+                return (try #require(item["id"] as? String), (turns, try #require(item["units"] as? [Int]), media))
+            })
+        }
+        // Of conversations the last answer counts; nobody says "No." in units.
+        let whole = try matched([])
+        #expect(Set(whole.keys) == ["2", "3"] && whole["2"]?.units == [4, 5] && whole["3"]?.asked.count == 4)
+        #expect(whole["2"]?.media == ["/s.wav", "q.wav"])
+        // Of independent questions one whose answer is said, with the picture.
+        let single = try matched(["--independent-turns"])
+        #expect(Set(single.keys) == ["1", "2", "3"] && single["1"]?.asked == ["<image>\nWhich colour?", "It is red."])
+        #expect([[1, 2], [3]].contains(single["1"]?.units) && single["3"]?.asked == ["<image>\nIs it round?", "Yes."] && single["3"]?.media == ["x/3.png"])
+        #expect(try matched(["--independent-turns", "--limit", "1"]).count == 1)
+        let versions = try (0..<20).map { try matched(["--independent-turns", "--seed", "\($0)"])["1"]?.units }
+        #expect(Set(versions) == [[1, 2], [3]])
+
+        #expect(try Command.run(arguments + ["--units", units]).status == 64)
+        _ = try write("units.txt", ["z|1"])
+        let none = try Command.run(arguments)
+        #expect(none.status == 66 && none.errors.contains("no recording says an answer"), "\(none.errors)")
+    }
+}
+
 @Suite(.serialized) struct SynthesisCommandTests {
     private typealias Command = CommandLineProcess
 

@@ -44,6 +44,17 @@ import Testing
         #expect(heard.output.contains("pink"), "\(heard.output) \(heard.errors)")
     }
 
+    /// "The car of Grace is grey" is said once in half an hour, 349.6 s from its beginning.
+    @Test func itFindsAMomentInHalfAnHour() throws {
+        let folder = try TemporaryFolder(), evidence = folder.file("evidence.json")
+        let arguments = ["--speech", Self.media + "news.ogg", "--text", "Which colour has the car of Grace?", "--extract", "2,0.4", "--evidence", evidence]
+        let told = try ask(arguments)
+        #expect(told.output == "It is grey.\n" && told.errors.contains("the answer was heard at 5:4"), "\(told.output)\(told.errors)")
+        let report = try ask(arguments + ["--json"]).json()
+        let heard = try #require(report["heard"] as? [String: Double]), start = try #require(heard["start"]), end = try #require(heard["end"])
+        #expect(start < 352 && end > 349.6 && end - start < 4.2, "\(start) to \(end)")
+    }
+
     @Test func itTranscribes() throws {
         let result = try Lyra.run(["transcribe", Self.media + "sentence.flac"], environment: [:])
         #expect(result.output == "The train to London leaves at six nineteen.\n", "\(result.errors)")

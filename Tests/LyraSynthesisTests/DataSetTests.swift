@@ -152,6 +152,20 @@ import Testing
         for name in ["answers", "voice", "speech"] { #expect(written.bytes("train/\(name).jsonl") == nil) }
     }
 
+    /// Where all sound is Opus, a recording and the questions about it are files of their own still.
+    @Test func compressedRecordingsAndTheirQuestions() async throws {
+        let folder = Folder()
+        var plan = plan(folder, ["long": 2])
+        plan.audio = .opus
+        _ = try await DataSet.write(plan)
+        let spoken = try folder.lines("train/long.jsonl").compactMap { $0["speech"] as? [String] }
+        #expect(!spoken.isEmpty)
+        for files in spoken {
+            let seconds = try files.map { Double(try AudioReader.readAll(.file("\(folder.path)/train/\($0)")).count) / 16_000 }
+            #expect(seconds.count == 2 && seconds[0] > 50 && seconds[1] < 20, "\(files): \(seconds)")
+        }
+    }
+
     /// Of the questions about a picture or a page of training, one asks for all of it.
     @Test func picturesAreDescribedOnce() async throws {
         let folder = Folder()

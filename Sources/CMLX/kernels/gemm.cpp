@@ -163,7 +163,7 @@ void by_panels(int64_t batch, int64_t m, int64_t n, int64_t k, const Matrix &a, 
 
 void finish_rows(const float *product, int64_t stride, int64_t rows, int64_t n, const Epilogue &e, int64_t row_index,
                  int64_t first, const Matrix &out) {
-    simd::with_activation(e.activation, [&](auto kind) {
+    const auto finish = [&](auto activate) {
         simd::dispatch([&](auto level) ALWAYS_INLINE {
             const auto load = [&](const void *data, bool is_bf16, int64_t j, int count) ALWAYS_INLINE {
                 return is_bf16 ? simd::load(static_cast<const bf16 *>(data) + j, count)
@@ -176,7 +176,7 @@ void finish_rows(const float *product, int64_t stride, int64_t rows, int64_t n, 
                 const auto step = [&](int64_t j, int count) ALWAYS_INLINE {
                     simd::f32 v = simd::load(row + j, count);
                     if (e.bias) v += load(e.bias, e.bias_bf16, first + j, count);
-                    v = simd::activate<decltype(kind)::value>(v, 0);
+                    v = activate(v);
                     if (residual) v += load(residual, e.residual.bf16, j, count);
                     if (!out.bf16) return simd::store(static_cast<float *>(target) + j, v, count);
                     const simd::u16 bits = simd::narrow<decltype(level)::value>(v);
@@ -187,6 +187,11 @@ void finish_rows(const float *product, int64_t stride, int64_t rows, int64_t n, 
                 if (j < n) step(j, int(n - j));
             }
         });
+    };
+    if (e.near && e.activation == CMLX_ACTIVATION_GELU)
+        return finish([](simd::f32 x) ALWAYS_INLINE { return simd::near_gelu(x); });
+    simd::with_activation(e.activation, [&](auto kind) {
+        finish([](simd::f32 x) ALWAYS_INLINE { return simd::activate<decltype(kind)::value>(x, 0); });
     });
 }
 

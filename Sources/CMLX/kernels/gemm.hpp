@@ -18,6 +18,8 @@ struct Epilogue {
     bool bias_bf16 = false;
     cmlx_activation activation = CMLX_ACTIVATION_NONE;
     Matrix residual;  // as the result
+    /// Whether activations may be as exact as the sums of rounded factors are.
+    bool near = false;
 };
 
 /// c[m, n] = epilogue(a[m, k] b[k, n]) for each of `batch`. a and b have one type; sums are taken in float32.

@@ -268,6 +268,8 @@ void run_int8(int64_t m, int64_t k, const Matrix &x, const Job &job) {
             });
         }
     });
+    Job rounded = job;
+    rounded.epilogue.near = true;
     const Plan plan(m, n, k, 4);
     const int weights = job.up ? 2 : 1;
     parallel_tasks(size_t(plan.slabs * plan.chunks), [&](size_t task, int) {
@@ -350,7 +352,7 @@ void run_int8(int64_t m, int64_t k, const Matrix &x, const Job &job) {
                 };
                 simd::call_avx512_bf16(body);
             }
-            finish(job, sums, sums + M::rows * slab, block, top + r, first, columns);
+            finish(rounded, sums, sums + M::rows * slab, block, top + r, first, columns);
         }
     });
 #endif

@@ -66,7 +66,8 @@ struct AskRun {
                 "tokens_per_second": "\(String(format: "%.1f", timings.tokensPerSecond))", "total": "\(seconds(timings.total))",
             ])
         if let heard {
-            Log.command.notice("the answer was heard at \(ProgressLine.clock(heard.lowerBound)) to \(ProgressLine.clock(heard.upperBound)) of the recording")
+            let (start, end) = (heard.lowerBound.rounded(.down), heard.upperBound)
+            Log.command.notice("the answer was heard at \(ProgressLine.clock(start)) to \(ProgressLine.clock(end)) of the recording")
         }
         if reply.finishReason == .length {
             Log.command.notice("the reply was cut at --max-tokens \(request.options.maximumTokens)")

@@ -8,8 +8,8 @@ struct DataCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "data", abstract: "Generate training data, prepare it, and look after it.",
         subcommands: [
-            DataSynthesisCommand.self, DataTokenizerCommand.self, DataCheckCommand.self, UnitsCommand.self, VocodeCommand.self,
-            ListenCommand.self, AlignCommand.self, DataLibriSpeechCommand.self, DataCommonVoiceCommand.self, DataNeedleCommand.self,
+            DataSynthesisCommand.self, DataTokenizerCommand.self, DataCheckCommand.self, UnitsCommand.self, MatchUnitsCommand.self,
+            VocodeCommand.self, ListenCommand.self, AlignCommand.self, DataLibriSpeechCommand.self, DataCommonVoiceCommand.self, DataNeedleCommand.self,
             DataSpeechFromTextCommand.self, DataLongSpeechCommand.self,
         ])
 }

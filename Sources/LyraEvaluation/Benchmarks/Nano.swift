@@ -40,7 +40,7 @@ struct Nano: Benchmark {
             MetricDefinition.retention.value($0).map { 100 - $0 }
         }
         let moment = MetricDefinition(
-            "needle_moment", "Needles found where the recording was attended to most", applies: { isNeedle($0) && $0.score == 1 && $0.evidence?.factFound != nil }
+            "needle_moment", "Needles found where the answer attended to most", applies: { isNeedle($0) && $0.score == 1 && $0.evidence?.factFound != nil }
         ) { 100 * Double($0.count { $0.evidence?.factFound == true }) / Double(max(1, $0.count)) }
         return [MetricDefinition.mean("accuracy", "All questions")] + asked.prefix(3) + [
             loss.aiming(at: 3), MetricDefinition.ratio("wer", "Transcription: word error rate", "errors", by: "words").aiming(at: 6),

@@ -18,7 +18,7 @@ public struct EvidenceDigest: Codable, Sendable, Equatable {
     public var layers: [Int]
     /// Share kept of the tokens of the asked fact.
     public var factKept: Double?
-    /// Whether the asked fact is where the recording was attended to most.
+    /// Whether the asked fact is where the answer attended to most.
     public var factFound: Bool?
 
     static let parts = 40

@@ -88,8 +88,8 @@ struct Item {
 
     /// - Parameter withTranscript: for recordings that fit into one window.
     mutating func add(_ recording: Recording, withTranscript: Bool) {
-        // Hours of sound are worth compressing.
-        let path = path(withTranscript ? "-r.\(format.fileExtension)" : ".opus")
+        // Hours of sound are worth compressing; spoken questions have the name without -r, where they are of that format too.
+        let path = path(withTranscript ? "-r.\(format.fileExtension)" : format == .opus ? "-r.opus" : ".opus")
         self.recording = (path, recording, withTranscript)
         record.speech = [path]
         record.transcripts = [nil]
