@@ -38,8 +38,8 @@ demo: build
 
 test: bootstrap
 	@$(SWIFT_ENV) && $(BUILD) --build-tests && export GOMP_SPINCOUNT=$${GOMP_SPINCOUNT:-5000} && \
-		mkdir -p output && swift test -c release --skip-build --disable-xctest --no-parallel $(if $(FILTER),--filter '$(FILTER)') \
-		2>&1 | tee output/test.log || { status=$$?; echo 'What failed:'; grep -a -A 4 '✘ Test' output/test.log | tail -80; exit $$status; }
+		mkdir -p output && { swift test -c release --skip-build --disable-xctest --no-parallel $(if $(FILTER),--filter '$(FILTER)') \
+		2>&1 | tee output/test.log || { status=$$?; echo 'What failed:'; grep -a '✘' output/test.log | cut -c 1-600 | tail -40; exit $$status; }; }
 
 train-check: bootstrap
 	@$(SWIFT_ENV) && $(BUILD) --build-tests && export GOMP_SPINCOUNT=$${GOMP_SPINCOUNT:-5000} LYRA_TRAIN_CHECK=1 && \

@@ -48,6 +48,17 @@ public struct SpeechAugmentation: Sendable, Equatable, Codable {
         codec = try values.decodeIfPresent(Effect.self, forKey: .codec) ?? codec
     }
 
+    /// What is wrong with it, if anything: which effect has a value that sound cannot have.
+    public var problem: String? {
+        func problem(_ name: String, _ effect: Effect, _ range: ClosedRange<Double>) -> String? {
+            let isRight = (0...1).contains(effect.probability) && range.contains(effect.lowest) && range.contains(effect.highest)
+            return isRight ? nil : "\(name): expected a probability from 0 to 1, lowest and highest from \(range.lowerBound) to \(range.upperBound)"
+        }
+        return problem("pause", pause, 0...60) ?? problem("speed", speed, 0.2...5) ?? problem("room", room, 0...10)
+            ?? problem("low_pass", lowPass, 1...1e6) ?? problem("high_pass", highPass, 1...1e6) ?? problem("noise", noise, -100...200)
+            ?? problem("gain", gain, -200...100) ?? problem("codec", codec, 1...1e6)
+    }
+
     /// Changes nothing.
     public static let none: SpeechAugmentation = {
         var none = SpeechAugmentation()

@@ -59,9 +59,11 @@ import Testing
         #expect(checked.output.hasPrefix("2 samples, 2 good, 0 bad\n0 pictures, 0 videos, 2 recordings"), "\(checked.output)")
         let first = try Data(contentsOf: URL(fileURLWithPath: own + "/0000/000000.flac"))
         #expect(first.count > 2_000 && first.prefix(4) == Data("fLaC".utf8))
-        // What is there is kept, and a list of fewer is made of it.
+        // Other units, other sound, in a folder that has been written before; one list of as many as there shall be.
+        let lists = try String(contentsOfFile: units, encoding: .utf8).split(separator: "\n")
+        try Data("a|\(lists[1].dropFirst(2))\nb|1\n".utf8).write(to: URL(fileURLWithPath: units))
         #expect(try Command.run(arguments + ["--limit", "1"]).status == 0)
-        #expect(try Data(contentsOf: URL(fileURLWithPath: own + "/0000/000000.flac")) == first)
+        #expect(try Data(contentsOf: URL(fileURLWithPath: own + "/0000/000000.flac")) != first)
         #expect(try String(contentsOfFile: own + "/recordings.jsonl", encoding: .utf8).split(separator: "\n").count == 1)
 
         try Data("a|1 1 9999\n".utf8).write(to: URL(fileURLWithPath: units))
@@ -116,6 +118,10 @@ import Testing
         #expect(Set(single.keys) == ["1", "2", "3"] && single["1"]?.asked == ["<image>\nWhich colour?", "It is red."])
         #expect([[1, 2], [3]].contains(single["1"]?.units) && single["3"]?.asked == ["<image>\nIs it round?", "Yes."] && single["3"]?.media == ["x/3.png"])
         #expect(try matched(["--independent-turns", "--limit", "1"]).count == 1)
+        let system = #"{"id":"4","image":"x/4.png","conversations":[{"from":"system","value":"Be brief."},\#(turns([#"<image>\nHow many?"#, "Two.", "Is it round?", "Yes."]).dropFirst())}"#
+        _ = try write("pictures.jsonl", [system])
+        #expect(try matched(["--independent-turns"])["4"]?.asked == ["Be brief.", "<image>\nIs it round?", "Yes."])
+        _ = try write("pictures.jsonl", [#"{"id":"1","image":"x/1.png","conversations":\#(turns([#"<image>\nWhich colour?"#, "It is red."]))}"#])
         let versions = try (0..<20).map { try matched(["--independent-turns", "--seed", "\($0)"])["1"]?.units }
         #expect(Set(versions) == [[1, 2], [3]])
 

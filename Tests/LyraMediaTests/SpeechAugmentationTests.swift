@@ -37,6 +37,14 @@ struct SpeechAugmentationTests {
         }
     }
 
+    @Test func impossibleEffectsAreNamed() {
+        #expect(SpeechAugmentation().problem == nil && SpeechAugmentation.none.problem == nil)
+        #expect(only { $0.pause = .init(1, -1...0.3) }.problem?.hasPrefix("pause:") == true)
+        #expect(only { $0.pause = .init(1, 0...1e12) }.problem?.hasPrefix("pause:") == true)
+        #expect(only { $0.speed = .init(1, 0...1) }.problem?.hasPrefix("speed:") == true)
+        #expect(only { $0.codec = .init(1.5, 32...64) }.problem?.hasPrefix("codec:") == true)
+    }
+
     @Test func pausesComeFirst() {
         let later = only { $0.pause = .init(1, 0.25...0.25) }.apply(tone, seed: 0)
         #expect(later == [Float](repeating: 0, count: 4_000) + tone)

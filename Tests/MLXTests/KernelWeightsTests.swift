@@ -237,7 +237,9 @@ extension KernelTests {
         /// Factors of 8 bits that are exact show what the activation alone costs: no more than a bfloat16 of 0.01 is off.
         @Test(arguments: types) func activationsOfEightBits(type: DType) {
             forEachInstructionSet { isa in
-                let m = 320, k = 128, values = (0..<m).map { (Float($0) / 20 - 8).rounded(toBits: 8) }
+                let m = 640, k = 128
+                // Around zero finely, and far from it.
+                let fine: [Float] = (0..<320).map { Float($0) / 20 - 8 }, values = (fine + fine.map { $0 * 20 }).map { $0.rounded(toBits: 8) }
                 let x = array((0..<m).flatMap { row in (0..<k).map { $0 == row % k ? values[row] : 0 } }, [m, k]).asType(type)
                 let w = Int8Matrix(MLXArray.ones([3, k]))
                 let y = floats(Kernel.linear(x, weight: w, activation: .gelu, outputType: .float32))

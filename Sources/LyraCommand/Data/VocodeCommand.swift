@@ -13,7 +13,7 @@ struct VocodeCommand: AsyncParsableCommand {
             A speech encoder that is to understand what the model itself says has to have heard its voice. Each recording whose units are \
             known (lyra data units) is said anew: repeats count once, and the vocoder decides how long a unit lasts, as when a reply is \
             spoken. Writes recordings.jsonl into the output folder, with transcripts ("speech_asr") and the question for them, for the \
-            stages that train on recordings or conversations. Recordings that are there are kept.
+            stages that train on recordings or conversations.
 
             Examples:
               lyra data vocode answers.jsonl --units answers/units.txt --vocoder runs/vocoder/vocoder --output own
@@ -62,15 +62,13 @@ struct VocodeCommand: AsyncParsableCommand {
         for number in 0..<count {
             try Task.checkCancellation()
             if number % 20 == 0 { DataPreparation.draw("vocode", number, count, since: began) }
-            let item = items[number * items.count / count], name = String(format: "%04d/%06d.flac", number / 1000, number)
-            let (said, _) = UnitFrames.runs(known[item.id] ?? [])
+            let item = items[number * items.count / count], (said, _) = UnitFrames.runs(known[item.id] ?? [])
+            let name = String(format: "%04d/%06d.flac", number / 1000, number)
             if let wrong = said.first(where: { $0 >= configuration.units }) {
                 throw MissingInput("\(item.id) has unit \(wrong), beyond the vocoder's \(configuration.units)")
             }
-            if !FileManager.default.fileExists(atPath: "\(output)/\(name)") {
-                try FileManager.default.createDirectory(atPath: "\(output)/\(name.prefix(4))", withIntermediateDirectories: true)
-                try AudioFile.write(voice(said), sampleRate: configuration.sampleRate, to: "\(output)/\(name)")
-            }
+            try FileManager.default.createDirectory(atPath: "\(output)/\(name.prefix(4))", withIntermediateDirectories: true)
+            try AudioFile.write(voice(said), sampleRate: configuration.sampleRate, to: "\(output)/\(name)")
             let transcript = item.transcript ?? ""
             let turns = [Line.Turn(from: "human", value: "<speech>\nTranscribe the recording."), .init(from: "gpt", value: transcript)]
             lines += try json.encode(Line(id: item.id, speech: name, transcript: transcript, conversations: turns)) + Data("\n".utf8)

@@ -57,6 +57,7 @@ public struct SpeechEncoderConfiguration: PartConfiguration, Equatable {
     public func check() throws {
         try settings.check()
         try masks.check()
+        if let problem = augmentation.problem { throw ConfigurationError.invalid(key: "augmentation", value: "given", expected: problem) }
         try PartSettings.range("packed_share", packedShare, 0...1)
         try PartSettings.range("full_share", fullShare, 0...1)
         try PartSettings.range("short_steps", Double(shortSteps), 0...1e9)

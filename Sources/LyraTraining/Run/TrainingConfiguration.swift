@@ -226,6 +226,9 @@ public struct TrainingConfiguration: CheckedConfiguration, Equatable {
             throw ConfigurationError.invalid(key: key.rawValue, value: "empty", expected: "a folder")
         }
         guard !data.isEmpty else { throw ConfigurationError.invalid(key: "data", value: "empty", expected: "at least one data file") }
+        for problem in (data + validation).compactMap(\.speechAugmentation?.problem) {
+            throw ConfigurationError.invalid(key: "data.speech_augmentation", value: "given", expected: problem)
+        }
         for span in (data + validation).compactMap(\.positionSpan) where !(1...10_000_000).contains(span) {
             throw ConfigurationError.invalid(key: "data.position_span", value: "\(span)", expected: "1 to 10000000")
         }

@@ -40,17 +40,18 @@ final class FrozenTowers {
     func frames(_ windows: [ArraySlice<Float>], keeping: [Bool], _ whisper: WhisperEncoder, _ logMel: LogMel) throws -> MLXArray {
         joined(
             try zip(windows, keeping).map { window, isKept in
-                func encode() -> MLXArray { whisper(logMel(window).expandedDimensions(axis: 0)) }
-                if isKept { return try result("whisper \(identities.speech)", window, encode) }
-                let frames = encode()
-                eval(frames)
-                return frames
+                try result("whisper \(identities.speech)", window, isKept: isKept) { whisper(logMel(window).expandedDimensions(axis: 0)) }
             })
     }
 
     private func joined(_ parts: [MLXArray]) -> MLXArray { parts.count == 1 ? parts[0] : concatenated(parts, axis: 0) }
 
-    private func result(_ kind: String, _ input: ArraySlice<Float>, _ compute: () -> MLXArray) throws -> MLXArray {
+    private func result(_ kind: String, _ input: ArraySlice<Float>, isKept: Bool = true, _ compute: () -> MLXArray) throws -> MLXArray {
+        guard isKept else {
+            let output = compute()
+            eval(output)
+            return output
+        }
         let key = ContentHash.hex(of: input, kind)
         if let found = kept[key] { return found }
         let file = folder.map { URL(fileURLWithPath: "\($0)/\(key.prefix(2))/\(key).safetensors") }

@@ -87,7 +87,11 @@ struct MicroBatchBuilder {
             case .image, .video: count += try grid(medium.frames, sample.id).merged(try visionSettings(sample.id).mergeSize).count
             case .speech(let speech):
                 guard speech.samples.allSatisfy(\.isFinite) else { throw bad("its speech holds values that are not numbers") }
-                count += try windowCount(speech.samples, sample.id) * tokensPerWindow
+                let windows = try windowCount(speech.samples, sample.id)
+                guard speech.skips.isEmpty || speech.skips.count == windows + 1 && speech.skips.allSatisfy({ (0...10_000_000).contains($0) }) else {
+                    throw bad("positions are to be left out around each of its \(windows) windows of speech, or nowhere")
+                }
+                count += windows * tokensPerWindow
             }
         }
         guard media.isEmpty else { throw bad("more media than placeholders") }

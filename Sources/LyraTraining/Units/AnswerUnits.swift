@@ -30,11 +30,12 @@ public struct AnswerUnits: Sendable {
         guard var turns = item["conversations"] as? [[String: Any]], turns.count >= 2 else { return nil }
         func text(_ turn: Int) -> String { turns[turn]["value"] as? String ?? "" }
         if single {
-            let said = stride(from: 1, to: turns.count, by: 2).filter { spoken[text($0)] != nil }
+            let first = turns[0]["from"] as? String == "system" ? 1 : 0
+            let said = stride(from: first + 1, to: turns.count, by: 2).filter { spoken[text($0)] != nil }
             guard !said.isEmpty else { return nil }
-            let answer = random.pick(said), media = text(0).matches(of: /<(image|video|speech)>\n?/).map { String($0.output.0) }.joined()
-            if answer > 1 { turns[answer - 1]["value"] = media + text(answer - 1) }
-            turns = Array(turns[(answer - 1)...answer])
+            let answer = random.pick(said), media = text(first).matches(of: /<(image|video|speech)>\n?/).map { String($0.output.0) }.joined()
+            if answer > first + 1 { turns[answer - 1]["value"] = media + text(answer - 1) }
+            turns = Array(turns[..<first] + turns[(answer - 1)...answer])
         }
         guard let versions = spoken[text(turns.count - 1)] else { return nil }
         item["conversations"] = turns

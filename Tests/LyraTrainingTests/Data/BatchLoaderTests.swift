@@ -94,6 +94,12 @@ import Testing
         let (location, configuration) = try ModelLocation.resolve(RandomCheckpoint.write(preset: .tiny, seed: 1, to: folder.file("model"), dtype: .float32))
         let builder = MicroBatchBuilder(try TrainingWeights(location, configuration, precision: .f32, adapter: nil, seed: 0) { _ in false })
         let whole = try builder.build([plain.sample(0, encoder)]), first = try #require(whole.speeches.first?.rows.lowerBound)
+        var wrong = try plain.sample(0, encoder), speech3 = try speech(plain, nil)
+        for skips in [[1, 2], [0, 0, -1, 0], [0, 0, 0, .max]] as [[Int32]] {
+            speech3.skips = skips
+            wrong.media = [.speech(speech3)]
+            #expect(throws: TrainingError.self) { try builder.tokenCount(wrong) }
+        }
         for version in 0..<5 as Range<UInt64> {
             let sample = try spread.sample(0, encoder, version: version), skips = try speech(spread, version).skips
             let batch = try builder.build([sample])
