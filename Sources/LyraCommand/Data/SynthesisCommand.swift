@@ -99,7 +99,7 @@ struct DataSynthesisCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Items of each file of validation and test. Default: 200.", valueName: "n"))
     var heldOut: Int?
 
-    @Option(help: ArgumentHelp("Written questions about each picture, page, scene and video of training; about a passage up to six times as many.", valueName: "n"))
+    @Option(help: ArgumentHelp("Questions about each picture, page, scene and video of training; about a passage up to six times as many.", valueName: "n"))
     var questions = 4
 
     @Option(help: ArgumentHelp("Longest recordings of training; the shortest take a minute.", valueName: "minutes"))

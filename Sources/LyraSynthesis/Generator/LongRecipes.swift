@@ -5,7 +5,7 @@ import LyraMedia
 extension Recipes {
     /// A few sentences in one voice, and a question about what was said, or was not.
     /// - Parameter questions: where there are several, up to six times as many facts are said, short passages as often as long ones on
-    ///   a logarithmic scale, and all are asked for in writing, or one by voice.
+    ///   a logarithmic scale, and all are asked for, some by voice.
     static func passage(_ speakers: Speakers, questions: Int = 1, ability: String? = nil, absent: Double = 0.2) -> Recipe {
         { item in
             let isByVoice = item.random.chance(0.3)
@@ -15,8 +15,8 @@ extension Recipes {
                 seconds: 0, isDiary: false, events: facts.map { (0, .fact($0)) }, topics: [],
                 voices: Recording.voices(1, speakers, &item.random), random: SeededRandom(item.random.next(), "recording"))
             item.add(recording, withTranscript: true)
-            for index in item.random.sample(Array(facts.indices), isByVoice || questions == 1 ? 1 : facts.count) {
-                let isAbsent = item.random.chance(absent)
+            for index in item.random.sample(Array(facts.indices), questions == 1 ? 1 : facts.count) {
+                let isByVoice = questions == 1 ? isByVoice : item.random.chance(0.3), isAbsent = item.random.chance(absent)
                 let question =
                     isAbsent ? Recording.missing(from: facts, item.split, &item.random).absent : facts[index].question
                 item.ask(question, speakers, byVoice: isByVoice, about: isAbsent ? [] : [index])
@@ -25,7 +25,7 @@ extension Recipes {
         }
     }
 
-    /// A long recording and questions about it: each a sample of its own where it is by voice or a test, the others together in one.
+    /// A long recording and questions about it, some by voice: in a test each is an item of its own.
     /// - Parameters:
     ///   - minutes: its length; lengths in between are equally frequent on a logarithmic scale.
     ///   - facts: how many are stated.
@@ -65,21 +65,12 @@ extension Recipes {
                 let all = Topics.all.filter { filling.contains($0) || $0 == counted }
                 questions.append((Question("topics", FactWordings.topics.text(item.split, &item.random), listed(all)), []))
             }
-            func ask(_ question: Question, _ events: [Int], byVoice isByVoice: Bool, apart isApart: Bool) {
-                if isApart, !item.record.conversations.isEmpty { item.nextRecord() }
+            for (question, events) in questions {
+                let isByVoice = item.random.chance(0.2)
+                if ability != nil, !item.record.conversations.isEmpty { item.nextRecord() }
                 item.ask(question, speakers, byVoice: isByVoice, about: events)
                 item.measure(question.kind == "needle" || ability == nil ? ability : "long_" + question.kind, question)
             }
-            var spoken: [(question: Question, events: [Int])] = []
-            for (question, events) in questions {
-                let isByVoice = item.random.chance(0.2)
-                if isByVoice && ability == nil {
-                    spoken.append((question, events))
-                } else {
-                    ask(question, events, byVoice: isByVoice, apart: ability != nil)
-                }
-            }
-            for (question, events) in spoken { ask(question, events, byVoice: true, apart: true) }
         }
     }
 }

@@ -24,7 +24,8 @@ struct Question: Sendable, Equatable {
     /// Answers are sentences, so that what is named stands within one: there a word has the tokens that it has in texts, and that
     /// encoders learn for what is seen and heard. At the beginning of a sentence it would have others, for the capital.
     private static func opening(_ kind: String, _ value: String) -> String {
-        if ["yes", "no", notInPicture, notInRecording, notInVideo].contains(value) { return "" }
+        if [notInPicture, notInRecording, notInVideo].contains(value) { return "" }
+        if ["yes", "no"].contains(value), kind != "needle" { return "" }  // but a password, say, may be "yes"
         switch kind {
         case "describe", "command", "topics", "video", "digits": return ""
         case "text": return "it says "

@@ -23,11 +23,10 @@ public struct EncodedText: Sendable, Equatable {
 }
 
 extension EncodedText {
-    /// A conversation; its media are not known yet.
-    fileprivate init(_ prompt: EncodedPrompt) {
+    fileprivate init(_ prompt: EncodedPrompt, _ media: [Medium]) {
         var labels = [Int32](repeating: TrainingSample.ignored, count: prompt.ids.count)
         for range in prompt.supervised { labels.replaceSubrange(range, with: prompt.ids[range]) }
-        self.init(ids: prompt.ids, labels: labels, media: [])
+        self.init(ids: prompt.ids, labels: labels, media: media)
     }
 }
 
@@ -108,8 +107,9 @@ public struct SampleEncoder: Sendable {
             return EncodedText.Medium.speech(path, transcript: ids.isEmpty ? nil : ids)
         }[...]
         var found: [Medium: Int] = [:]
-        var media: [EncodedText.Medium] = []
+        var media: [[EncodedText.Medium]] = []  // of each message
         let messages = turns.map { turn -> ChatMessage in
+            media.append([])
             guard turn.role == .user else { return ChatMessage(turn.role, turn.text) }
             var message = ChatMessage(.user, marked: turn.text, media: markers)
             let marked = message.content.count { $0 == .image || $0 == .video }
@@ -127,7 +127,7 @@ public struct SampleEncoder: Sendable {
                     case .video: videos.popFirst()
                     case .speech: speeches.popFirst()
                     }
-                if let next { media.append(next) }
+                if let next { media[media.count - 1].append(next) }
             }
             return message
         }
@@ -138,9 +138,8 @@ public struct SampleEncoder: Sendable {
                 .placeholders, key: medium.rawValue,
                 "\(files.count) file\(files.count == 1 ? "" : "s") for \(markers) <\(medium.rawValue)> in the text")
         }
-        var text = try example.hasIndependentTurns ? independent(messages, only: example.question) : EncodedText(encode(messages))
-        text.media = media
-        return text
+        guard !example.hasIndependentTurns else { return try independent(messages, media, only: example.question) }
+        return EncodedText(try encode(messages), media.flatMap(\.self))
     }
 
     private func encode(_ messages: [ChatMessage]) throws -> EncodedPrompt {
@@ -148,42 +147,44 @@ public struct SampleEncoder: Sendable {
     }
 
     /// Every question as a conversation of its own about the media of the first, or about what stands before the last line of the first
-    /// if there are none; what those have in common before their answers stands there once. Or one of them alone.
-    private func independent(_ messages: [ChatMessage], only wanted: Int?) throws -> EncodedText {
+    /// if there are none; what those have in common before their answers stands there once. Or one of them alone. Questions may be
+    /// spoken: where the first has no text, the last of its media is the question.
+    /// - Parameter media: of each message.
+    private func independent(_ messages: [ChatMessage], _ media: [[EncodedText.Medium]], only wanted: Int?) throws -> EncodedText {
         let system = messages.prefix { $0.role == .system }, rest = messages.dropFirst(system.count)
         let opening = rest.first?.content ?? []
         var context = opening.filter { if case .media = $0 { true } else { false } }
+        if context.count == opening.count { context = context.dropLast() }
+        let shown = context.count
         if context.isEmpty, case .text(let text)? = opening.first, let end = text.lastIndex(of: "\n") { context = [.text(String(text[...end]))] }
-        var prompts: [EncodedPrompt] = []
+        var prompts: [(prompt: EncodedPrompt, media: [EncodedText.Medium])] = []
         for question in wanted.map({ [rest.startIndex + 2 * $0] }) ?? Array(stride(from: rest.startIndex, to: rest.endIndex, by: 2)) {
             var message = messages[question]
-            if question > rest.startIndex {
-                guard !message.content.contains(where: { if case .media = $0 { true } else { false } }) else {
-                    throw SampleFault(
-                        .conversation, key: "conversations[\(question)]",
-                        "turns are independent, so pictures and recordings may only be in the first question")
-                }
-                message.content = context + message.content
-            }
-            prompts.append(try encode(Array(system) + [message, messages[question + 1]]))
+            if question > rest.startIndex { message.content = context + message.content }
+            let own = question > rest.startIndex ? media[question][...] : media[question][shown...]
+            prompts.append((try encode(Array(system) + [message, messages[question + 1]]), Array(own)))
         }
-        if wanted != nil { return EncodedText(prompts[0]) }
-        let first = prompts[0].ids
-        let shared = prompts.reduce(first.count) { shared, prompt in
-            let same = zip(first, prompt.ids).prefix { $0 == $1 }.count
-            return min(shared, same, prompt.supervised.first?.lowerBound ?? shared)
+        let about = media[rest.startIndex][..<shown]
+        if wanted != nil { return EncodedText(prompts[0].prompt, Array(about) + prompts[0].media) }
+        let first = prompts[0].prompt.ids
+        let shared = prompts.reduce(first.count) { shared, turn in
+            let same = zip(first, turn.prompt.ids).prefix { $0 == $1 }.count
+            let own = turn.prompt.slots.dropFirst(shown).first?.position ?? shared
+            return min(shared, same, own, turn.prompt.supervised.first?.lowerBound ?? shared)
         }
-        guard prompts[0].slots.allSatisfy({ $0.position < shared }) else {
+        guard prompts[0].prompt.slots.prefix(shown).allSatisfy({ $0.position < shared }) else {
             throw SampleFault(
                 .conversation, key: "conversations[\(rest.startIndex)]",
-                "turns are independent, so pictures and recordings must stand before the first question's text")
+                "turns are independent, so pictures and recordings that all are about must stand before the first question's text")
         }
-        var text = EncodedText(ids: Array(first[..<shared]), labels: Array(repeating: TrainingSample.ignored, count: shared), media: [])
-        for prompt in prompts {
-            let turn = EncodedText(prompt)
+        var text = EncodedText(
+            ids: Array(first[..<shared]), labels: Array(repeating: TrainingSample.ignored, count: shared), media: Array(about))
+        for (prompt, own) in prompts {
+            let turn = EncodedText(prompt, own)
             text.turns.append(text.ids.count)
             text.ids += turn.ids[shared...]
             text.labels += turn.labels[shared...]
+            text.media += own
         }
         return text
     }

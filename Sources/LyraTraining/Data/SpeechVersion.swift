@@ -18,9 +18,9 @@ struct SpeechVersion: Sendable {
             let sound = augmentation.apply(speech.samples, seed: seed &+ UInt64(number))
             if tokens.ofSound(samples: sound.count) <= room ?? .max { (speech.samples, speech.isOriginal) = (sound, false) }
         }
-        let count = tokens.ofSound(samples: speech.samples.count)
-        guard let span, span > count else { return }
-        speech.skips = skips(windows: count / tokens.tokensPerWindow, span - count, number)
+        let count = tokens.ofSound(samples: speech.samples.count), windows = count / tokens.tokensPerWindow
+        guard let span, span > count, windows > 1 else { return }
+        speech.skips = skips(windows: windows, span - count, number)
     }
 
     /// At most `most` positions left out in up to four places: how many is drawn evenly in their logarithm.

@@ -84,15 +84,40 @@ import Testing
         #expect(abs(try step([conversation, other]).losses.answer - alone.losses.answer) > 1e-4)
     }
 
-    @Test func mediaInLaterTurnsAreRefused() throws {
-        var example = Example(
-            images: ["a", "b"], turns: [.init(.user, "<image>\nA?"), .init(.assistant, "B."), .init(.user, "<image>\nC?"), .init(.assistant, "D.")])
+    /// A question may be spoken, or have a picture that the others do not see.
+    @Test(arguments: [
+        [("<speech>\nWhat is said?", ["r"]), ("<speech>", ["q"]), ("Who says it?", []), ("<speech>", ["s"])],
+        [("<speech>\n<speech>", ["r", "q"]), ("<speech>", ["s"]), ("Who says it?", [])],
+        [("<speech>\n<speech>", ["r", "q"]), ("<speech>", ["s"])],
+        [("<speech>", ["q"]), ("<speech>", ["s"]), ("Who?", [])],
+    ]) func questionsMayBeSpoken(_ questions: [(String, [String])]) throws {
+        let encoder = try tinyEncoder(), isAlone = questions[0].0 == "<speech>", shown = isAlone ? 0 : 1
+        func example(_ questions: [(String, [String])], independent: Bool) -> Example {
+            var example = Example(
+                speeches: questions.flatMap(\.1),
+                turns: questions.enumerated().flatMap { [.init(.user, $0.element.0), .init(.assistant, "It is \($0.offset).")] })
+            example.hasIndependentTurns = independent
+            return example
+        }
+        var asked = example(questions, independent: true)
+        let together = try encoder.text(asked), ends = Array(together.turns.dropFirst()) + [together.ids.count]
+        #expect(together.media == asked.speeches.map { .speech($0, transcript: nil) } && together.turns.count == questions.count)
+        for (index, (question, files)) in questions.enumerated() {
+            let text = index == 0 || isAlone ? question : "<speech>\n" + question
+            var alone = example([(text, index == 0 || isAlone ? files : ["r"] + files)], independent: false)
+            alone.turns[1].text = "It is \(index)."
+            let expected = try encoder.text(alone), turn = together.turns[index]..<ends[index]
+            #expect(together.ids[..<together.turns[0]] + together.ids[turn] == expected.ids[...])
+            #expect(together.labels[..<together.turns[0]] + together.labels[turn] == expected.labels[...])
+            asked.question = index
+            #expect(try encoder.text(asked) == expected)
+        }
+        #expect(together.ids[..<together.turns[0]].count { $0 == Placeholder.speech } == shown)
+    }
+
+    @Test func whatAllAreAboutStandsFirst() throws {
         let encoder = try tinyEncoder()
-        _ = try encoder.text(example)
-        example.hasIndependentTurns = true
-        #expect(throws: SampleFault.self) { try encoder.text(example) }
-        // Nor after the first one's text, where others could not share them.
-        example = Example(speeches: ["a"], turns: [.init(.user, "Hear: <speech>"), .init(.assistant, "B."), .init(.user, "C?"), .init(.assistant, "D.")])
+        var example = Example(speeches: ["a"], turns: [.init(.user, "Hear: <speech>"), .init(.assistant, "B."), .init(.user, "C?"), .init(.assistant, "D.")])
         _ = try encoder.text(example)
         example.hasIndependentTurns = true
         #expect(throws: SampleFault.self) { try encoder.text(example) }
