@@ -83,7 +83,10 @@ public final class Trainer {
         var settings = BatchPlan.Settings(size: .samples(configuration.batchSize / group.size))
         (settings.seed, settings.groupsByLength) = (configuration.seed, configuration.groupsByLength)
         (settings.rank, settings.worldSize) = (group.rank, group.size)
-        let lengths = try await SampleLengths.measure(data, encoder, cache: configuration.cache)
+        // Batches are so many samples each: lengths only say which go together.
+        let lengths =
+            configuration.groupsByLength
+            ? try await SampleLengths.measure(data, encoder, cache: configuration.cache) : SampleLengths(Array(repeating: 1, count: data.count))
         plan = BatchPlan(data, lengths, settings)
         let all = plan.steps(epochs: configuration.epochs)
         totalSteps = min(configuration.maximumSteps ?? all, all)
