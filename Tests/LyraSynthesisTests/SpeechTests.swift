@@ -59,6 +59,33 @@ let noEngines: Comment = "skipped: espeak-ng, flite, festival or its voices are 
         }
     }
 
+    /// A larger speaker takes as long, at lower frequencies: their root mean square, by the sound's steepness, falls as the size grows.
+    @Test func sizeIsHeard() throws {
+        func frequency(_ sound: [Float]) -> Double {
+            let steps = zip(sound, sound.dropFirst()).reduce(0.0) { $0 + Double(($1.1 - $1.0) * ($1.1 - $1.0)) }
+            return (steps / sound.reduce(0.0) { $0 + Double($1 * $1) }).squareRoot()
+        }
+        for voice in [Voice.answering, Voice(engine: .festival, speaker: "kal_diphone", split: .train)] {
+            let usual = SpokenText("The garden near the river is quiet in the morning.", voice)
+            for size in [0.82, 1.22] {
+                var other = usual
+                other.size = size
+                let sounds = try SpeechSynthesiser().speak([usual, other])
+                #expect(abs(Double(sounds[1].count) / Double(sounds[0].count) - 1) < 0.08, "\(voice.name), \(size)")
+                #expect(abs(frequency(sounds[1]) / frequency(sounds[0]) * size - 1) < 0.08, "\(voice.name), \(size)")
+            }
+        }
+    }
+
+    /// Only what is trained on has speakers of all sizes.
+    @Test func voicesOfTestsAreAsTheyAre() {
+        var random = SeededRandom(1, "sizes")
+        func sizes(_ speakers: Speakers) -> [Double] { (0..<200).map { _ in speakers.say("", &random).size } }
+        let trained = sizes(.train)
+        #expect(trained.contains { $0 < 0.9 } && trained.contains { $0 > 1.15 } && trained.allSatisfy { (0.82...1.22).contains($0) })
+        #expect([.seen, .validation, .test].allSatisfy { sizes($0).allSatisfy { $0 == 1 } })
+    }
+
     @Test func whatCannotBeSaidIsAnError() throws {
         let synthesiser = try SpeechSynthesiser()
         #expect(throws: SpeechSynthesisError.self) { try synthesiser.speak([SpokenText(" ", .answering)]) }

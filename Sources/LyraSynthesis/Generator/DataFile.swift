@@ -34,14 +34,25 @@ struct DataFile: Sendable {
 }
 
 enum Speakers: Sendable {
-    case train, validation, test
+    /// Those of training, in all sizes; as they are; half of those of validation and half as they are; those of tests.
+    case train, seen, validation, test
 
     /// A voice that may be heard.
     func voice(_ random: inout SeededRandom) -> Voice {
         switch self {
-        case .train: .random(.train, &random)
+        case .train, .seen: .random(.train, &random)
         case .validation: .random(random.chance(0.5) ? .validation : .train, &random)
         case .test: .random(.test, &random)
         }
     }
+
+    /// Something said by such a voice.
+    func say(_ text: String, by voice: Voice, _ random: inout SeededRandom) -> SpokenText {
+        var spoken = SpokenText(text, voice, &random)
+        // espeak-ng's variants are many; the others are five speakers in training.
+        if self == .train, voice.engine != .espeak, random.chance(0.7) { spoken.size = (random.real(0.82...1.22) * 100).rounded() / 100 }
+        return spoken
+    }
+
+    func say(_ text: String, _ random: inout SeededRandom) -> SpokenText { say(text, by: voice(&random), &random) }
 }

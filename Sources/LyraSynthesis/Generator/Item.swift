@@ -113,7 +113,7 @@ struct Item {
         var text = question.text
         if isByVoice {
             let voice = record.voice
-            say(SpokenText(question.text, speakers.voice(&random), &random))
+            say(speakers.say(question.text, &random))
             record.voice = voice
             text = "<speech>"
         }

@@ -63,7 +63,7 @@ enum Recipes {
             let scene = SceneKind.random(&item.random).scene(item.split, &item.random)
             let question = scene.question(item.split, &item.random)
             item.show(scene)
-            item.say(SpokenText(question.text, speakers.voice(&item.random), &item.random))
+            item.say(speakers.say(question.text, &item.random))
             item.record.ask("<image>\n<speech>", question.answer)
             item.measure(ability, question)
         }
@@ -91,7 +91,7 @@ enum Recipes {
     static func transcription(_ speakers: Speakers, ability: String? = nil) -> Recipe {
         { item in
             let sentence = Sentences.sentence(item.split, &item.random)
-            item.say(SpokenText(sentence, speakers.voice(&item.random), &item.random))
+            item.say(speakers.say(sentence, &item.random))
             item.transcribe(sentence, ability)
         }
     }
@@ -108,7 +108,7 @@ enum Recipes {
         { item in
             let question = Knowledge.question(item.split, &item.random)
             if item.random.chance(byVoice) {
-                item.say(SpokenText(question.text, speakers.voice(&item.random), &item.random))
+                item.say(speakers.say(question.text, &item.random))
                 item.record.ask("<speech>", question.answer)
             } else {
                 item.record.ask(question.text, question.answer)
@@ -122,7 +122,7 @@ enum Recipes {
         { item in
             let scene = Dialogues.scene(item.split, &item.random)
             item.show(scene)
-            let voice = item.random.chance(0.5) ? SpokenText("", speakers.voice(&item.random), &item.random) : nil
+            let voice = item.random.chance(0.5) ? speakers.say("", &item.random) : nil
             for question in scene.dialogue(item.split, &item.random) {
                 var text = question.text
                 if var spoken = voice {
@@ -144,7 +144,7 @@ enum Recipes {
             item.show(scene)
             let question = scene.question(item.split, &item.random)
             if item.random.chance(byVoice) {
-                item.say(SpokenText(question.text, speakers.voice(&item.random), &item.random))
+                item.say(speakers.say(question.text, &item.random))
                 item.record.ask("<video>\n<speech>", question.answer)
             } else {
                 item.record.ask(question.text, question.answer, about: "<video>\n")

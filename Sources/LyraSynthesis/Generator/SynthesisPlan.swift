@@ -118,7 +118,7 @@ public struct SynthesisPlan: Sendable {
         }
         return [
             DataFile("picture_text", heldOut, sound: .nothing, Recipes.pictures(questions: 1, ability: "picture_text")),
-            DataFile("picture_speech_seen", heldOut, Recipes.spoken(.train, ability: "picture_speech_seen")),
+            DataFile("picture_speech_seen", heldOut, Recipes.spoken(.seen, ability: "picture_speech_seen")),
             DataFile("picture_speech_heldout", heldOut, Recipes.spoken(.test, ability: "picture_speech_heldout")),
             DataFile("transcription", heldOut, Recipes.transcription(.test, ability: "transcription")),
             DataFile("knowledge_text", heldOut, sound: .nothing, Recipes.knowledge(.test, byVoice: 0, ability: "knowledge_text")),

@@ -111,7 +111,7 @@ extension Recording {
         (0..<count).map { _ in
             var voice = speakers.voice(&random)
             while voice.engine == .festival { voice = speakers.voice(&random) }
-            var spoken = SpokenText("", voice, &random)
+            var spoken = speakers.say("", by: voice, &random)
             spoken.level = -23
             return spoken
         }

@@ -48,7 +48,7 @@ final class SpeechSynthesiser {
             }
             let samples: [Float]
             do {
-                samples = try AudioReader.readAll(.file(files[index]))
+                samples = Self.resized(try AudioReader.readAll(.file(files[index])), spoken.size)
             } catch {
                 throw SpeechSynthesisError.silent(voice: spoken.voice.name, text: spoken.text)
             }
@@ -62,13 +62,13 @@ final class SpeechSynthesiser {
         try Command.run(
             "espeak-ng",
             [
-                "-v", spoken.voice.speaker, "-s", "\(Int(165 * spoken.speed))", "-p", "\(Int(50 + 22 * spoken.pitch))", "-w", file,
+                "-v", spoken.voice.speaker, "-s", "\(Int(165 * spoken.speed * spoken.size))", "-p", "\(Int(50 + 22 * spoken.pitch))", "-w", file,
                 "--", spoken.text,
             ])
     }
 
     private func runFlite(_ spoken: SpokenText, _ file: String) throws {
-        var arguments = ["-voice", spoken.voice.speaker, "--setf", "duration_stretch=\(1 / spoken.speed)"]
+        var arguments = ["-voice", spoken.voice.speaker, "--setf", "duration_stretch=\(1 / (spoken.speed * spoken.size))"]
         if spoken.pitch != 0 { arguments += ["--setf", "int_f0_target_mean=\(Self.flitePitch(spoken.voice.speaker) * (1 + 0.12 * spoken.pitch))"] }
         try Command.run("flite", arguments + ["-t", spoken.text, "-o", file])
     }
@@ -86,7 +86,7 @@ final class SpeechSynthesiser {
         var script = "(voice_\(speaker))\n"
         for (spoken, file) in texts {
             let text = spoken.text.replacing("\\", with: "").replacing("\"", with: "")
-            script += "(Parameter.set 'Duration_Stretch \(1 / spoken.speed))\n"
+            script += "(Parameter.set 'Duration_Stretch \(1 / (spoken.speed * spoken.size)))\n"
             script += "(utt.save.wave (utt.synth (Utterance Text \"\(text)\")) \"\(file)\" 'riff)\n"
         }
         let file = "\(folder)/script.scm"
@@ -94,6 +94,13 @@ final class SpeechSynthesiser {
             throw SpeechSynthesisError.failed(program: "festival", reason: error.localizedDescription)
         }
         try Command.run("festival", ["-b", file])
+    }
+
+    /// Plays what was said too fast by `size` at the pace that was wanted.
+    private static func resized(_ samples: [Float], _ size: Double) -> [Float] {
+        guard size != 1 else { return samples }
+        var resampler = Resampler(from: 100, to: Int((100 * size).rounded()))
+        return resampler.append(samples) + resampler.finish()
     }
 
     // MARK: Level and silence

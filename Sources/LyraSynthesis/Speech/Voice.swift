@@ -68,6 +68,8 @@ struct SpokenText: Sendable, Equatable {
     var speed = 1.0
     /// -1 ... 1: lower or higher than the voice's own pitch; espeak-ng and flite only.
     var pitch = 0.0
+    /// The speaker's, of whose voice it is 1: one of 1.1 has resonances and pitch a tenth lower, at the same pace. In hundredths.
+    var size = 1.0
     /// Seconds of silence before and after.
     var before = 0.1
     var after = 0.1
