@@ -49,7 +49,7 @@ enum Speakers: Sendable {
     /// Something said by such a voice.
     func say(_ text: String, by voice: Voice, _ random: inout SeededRandom) -> SpokenText {
         var spoken = SpokenText(text, voice, &random)
-        // espeak-ng's variants are many; the others are five speakers in training.
+        // espeak-ng's variants are many; the others are five voices of three people in training.
         if self == .train, voice.engine != .espeak, random.chance(0.7) { spoken.size = (random.real(0.82...1.22) * 100).rounded() / 100 }
         return spoken
     }
