@@ -25,6 +25,24 @@ import Testing
         return try TrainingData([DataSource(path, independentTurns: independent)])
     }
 
+    /// The same of a recording, asked about by voice and in writing.
+    private func heard(independent: Bool) throws -> [TrainingSample] {
+        let folder = try DataFolder(), encoder = try tinyEncoder()
+        for (name, seconds) in [("r.wav", 0.9), ("q.wav", 0.3), ("s.wav", 0.5)] { try folder.sound(name, seconds: seconds) }
+        let questions = [("<speech>\n<speech>", "A ring.", ["q.wav"]), ("What colour is it?", "Red.", []), ("<speech>", "Blue, or nearly.", ["s.wav"])]
+        func line(_ questions: [(String, String, [String])]) throws -> String {
+            let turns = questions.flatMap { [["from": "human", "value": $0.0], ["from": "gpt", "value": $0.1]] }
+            let object: [String: Any] = ["speech": ["r.wav"] + questions.flatMap(\.2), "conversations": turns]
+            return String(decoding: try JSONSerialization.data(withJSONObject: object), as: UTF8.self)
+        }
+        let alone = try questions.enumerated().map { index, question in
+            try line([(index == 0 ? question.0 : "<speech>\n" + question.0, question.1, question.2)])
+        }
+        let path = try folder.write("h.jsonl", (independent ? [line(questions)] : alone).joined(separator: "\n"))
+        let data = try TrainingData([DataSource(path, independentTurns: independent)])
+        return try (0..<data.count).map { try data.sample($0, encoder) }
+    }
+
     private func samples(independent: Bool) throws -> [TrainingSample] {
         let folder = try DataFolder(), data = try data(folder, independent: independent), encoder = try tinyEncoder()
         return try (0..<data.count).map { try data.sample($0, encoder) }
@@ -58,7 +76,10 @@ import Testing
         #expect(first > encoder.tokenizer.encode(text).count && together.labels.suffix(from: second).contains { $0 >= 0 })
     }
 
-    @Test(arguments: [false, true]) func lossesAndGradientsAreThoseOfSamplesOfTheirOwn(checkpointing: Bool) throws {
+    @Test(arguments: [false, true], [false, true]) func lossesAndGradientsAreThoseOfSamplesOfTheirOwn(checkpointing: Bool, byVoice: Bool) throws {
+        func samples(independent: Bool) throws -> [TrainingSample] {
+            try byVoice ? heard(independent: independent) : self.samples(independent: independent)
+        }
         let place = try #require(OraclePack.available.first)
         let run = try ReferenceStep(OraclePack(place.name, folder: place.folder))
         let builder = MicroBatchBuilder(run.weights)
