@@ -10,8 +10,7 @@ package struct PackedSequences {
     package var positions: Positions
     /// Tokens of each sequence.
     package var lengths: [Int]
-    /// Tokens, of all, at which turns begin that see what stands before their sequence's first turn, and themselves. Not
-    /// together with the extractor.
+    /// Tokens, of all, at which turns begin that see what stands before their sequence's first turn, and themselves.
     package var turns: [Int]
     /// Which tokens are context (image, video, speech).
     package var isContext: [Bool]
@@ -42,12 +41,12 @@ extension Decoder {
     ) -> (states: MLXArray, tokens: [Int32]) {
         var x = input.embeddings.expandedDimensions(axis: 0)
         var tokens = (0..<Int32(input.positions.count)).map { $0 }
-        var lengths = input.lengths
-        var positions = input.positions
+        var (lengths, turns, positions) = (input.lengths, input.turns, input.positions)
         var rotation = rotary(positions)
         let boundaries = Set(extractor?.boundaries(layers: layers.count) ?? [])
         for index in layers.indices {
-            let before = x, turned = rotation
+            // What the layer sees is bound here: it may run again for its gradients, when these have changed.
+            let before = x, turned = rotation, asked = turns
             var rows: MLXArray?
             if let wanted, index == layers.count - 1 {
                 let chosen = tokens.indices.filter { wanted.contains(tokens[$0]) }
@@ -57,49 +56,67 @@ extension Decoder {
             let segments = lengths.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1) }
             x = runLayer(index, x) { layer, x in
                 layer(x, turned, adapter: adapter, rows: rows) { q, k, v in
-                    Kernel.attention(q, k, v, scale: layer.scale, causal: true, segments: segments, turns: input.turns)
+                    Kernel.attention(q, k, v, scale: layer.scale, causal: true, segments: segments, turns: asked)
                 }
             }
             guard let extractor, boundaries.contains(index + 1) else { continue }
             let kept = survivors(
-                of: index, stopGradient(before), rotation, tokens: tokens, lengths: lengths, input, extractor, adapter)
-            guard kept.rows.count < tokens.count else { continue }
+                of: index, stopGradient(before), rotation, tokens: tokens, lengths: lengths, turns: turns, input, extractor, adapter)
+            guard kept.rows.count != tokens.count || kept.lengths.count != lengths.count else { continue }
             x = x[0][MLXArray(kept.rows, [kept.rows.count])].expandedDimensions(axis: 0)
             tokens = kept.rows.map { tokens[Int($0)] }
-            lengths = kept.lengths
+            (lengths, turns) = (kept.lengths, kept.turns)
             positions = positions.selecting(kept.rows)
             rotation = rotary(positions)
         }
         return (x[0], tokens)
     }
 
-    /// Which rows go on after layer `index`, whose input was `x`.
+    /// Which rows go on after layer `index`, whose input was `x`. Turns that drop something choose each for itself, so they become
+    /// sequences of their own, each with what it keeps of what all of them see: up to here that was computed once.
     private func survivors(
-        of index: Int, _ x: MLXArray, _ rotation: (cosine: MLXArray, sine: MLXArray), tokens: [Int32], lengths: [Int],
+        of index: Int, _ x: MLXArray, _ rotation: (cosine: MLXArray, sine: MLXArray), tokens: [Int32], lengths: [Int], turns: [Int],
         _ input: PackedSequences, _ options: ExtractorOptions, _ adapter: Adapter?
-    ) -> (rows: [Int32], lengths: [Int]) {
+    ) -> (rows: [Int32], lengths: [Int], turns: [Int]) {
         let layer = layers[index]
         let queries = layer.queries(x, rotation, adapter: adapter)[0]  // [rows, heads, headDim]
         let keys = layer.keys(x, rotation, adapter: adapter)[0]
-        var rows: [Int32] = [], kept: [Int] = [], start = 0
-        for length in lengths {
-            let range = Int32(start)..<Int32(start + length)
-            let context = range.filter { input.isContext[Int(tokens[Int($0)])] }
-            let asking = range.filter { input.isQuery[Int(tokens[Int($0)])] }
+        /// What goes on of the rows that a question sees; nil: all.
+        func survivors(_ seen: [Int32]) -> [Int32]? {
+            let context = seen.indices.filter { input.isContext[Int(tokens[Int(seen[$0])])] }
+            let asking = seen.filter { input.isQuery[Int(tokens[Int($0)])] }
             let count = options.kept(of: context.count)
-            var chosen = Set(context)
-            if count < context.count, !asking.isEmpty {
-                let scores = Kernel.attentionScores(
-                    queries[MLXArray(asking, [asking.count])], keys[start..<(start + length)], scale: layer.scale
-                ).asArray(Float.self)
-                chosen = Set(Extraction.top(context.map { scores[Int($0) - start] }, count: count).map { context[$0] })
-            }
-            let survivors = range.filter { !input.isContext[Int(tokens[Int($0)])] || chosen.contains($0) }
-            rows += survivors
-            kept.append(survivors.count)
-            start += length
+            guard count < context.count, !asking.isEmpty else { return nil }
+            let scores = Kernel.attentionScores(
+                queries[MLXArray(asking, [asking.count])], keys[MLXArray(seen, [seen.count])], scale: layer.scale
+            ).asArray(Float.self)
+            var goesOn = [Bool](repeating: true, count: seen.count)
+            for place in context { goesOn[place] = false }
+            for place in Extraction.top(context.map { scores[$0] }, count: count) { goesOn[context[place]] = true }
+            return zip(seen, goesOn).compactMap { $1 ? $0 : nil }
         }
-        return (rows, kept)
+        var kept: (rows: [Int32], lengths: [Int], turns: [Int]) = ([], [], [])
+        var start = 0, following = turns[...]
+        for length in lengths {
+            let end = start + length
+            let own = following.prefix { $0 < end }
+            following = following.dropFirst(own.count)
+            let shared = Int32(start)..<Int32(own.first ?? end)
+            let asked = own.isEmpty ? [shared.upperBound..<shared.upperBound] : zip(own, own.dropFirst() + [end]).map { Int32($0)..<Int32($1) }
+            let seen = asked.map { Array(shared) + Array($0) }, chosen = seen.map(survivors)
+            if chosen.allSatisfy({ $0 == nil }) {
+                kept.turns += own.map { kept.rows.count + $0 - start }
+                kept.rows += Int32(start)..<Int32(end)
+                kept.lengths.append(length)
+            } else {
+                for (seen, chosen) in zip(seen, chosen) {
+                    kept.rows += chosen ?? seen
+                    kept.lengths.append((chosen ?? seen).count)
+                }
+            }
+            start = end
+        }
+        return kept
     }
 
     /// Runs the layer as it is.

@@ -24,19 +24,22 @@ public struct BatchLoader: Sendable {
     let plan: BatchPlan
     let ahead: Int
     let threads: Int
+    /// nil: samples are dealt out to ranks as the plan has them.
+    let deal: StepDeal?
     let onSkip: @Sendable (BadSample) -> Void
 
     /// - Parameters:
+    ///   - deal: deals the samples of a step out to ranks by their work, whoever of them the plan gives them to. Reads the headers of all.
     ///   - ahead: how many batches may be decoded, or be in decoding, besides the one in use: what memory is spent on.
     ///   - threads: how many samples are decoded at a time.
     ///   - onSkip: told of every bad sample, in the order of batches, when its batch is handed out.
     public init(
         _ data: TrainingData, _ encoder: SampleEncoder, _ plan: BatchPlan, ahead: Int = 2,
-        threads: Int = max(1, ProcessInfo.processInfo.activeProcessorCount / 2),
+        threads: Int = max(1, ProcessInfo.processInfo.activeProcessorCount / 2), deal: StepDeal? = nil,
         onSkip: @escaping @Sendable (BadSample) -> Void = { _ in }
     ) {
         (self.data, self.encoder, self.plan) = (data, encoder, plan)
-        (self.ahead, self.threads, self.onSkip) = (max(1, ahead), threads, onSkip)
+        (self.ahead, self.threads, self.deal, self.onSkip) = (max(1, ahead), threads, plan.settings.worldSize > 1 ? deal : nil, onSkip)
     }
 
     /// All batches from a position to the end of epoch `epochs - 1`. The same position gives the same batches. Ends early by
@@ -102,7 +105,8 @@ public struct BatchLoader: Sendable {
                 epoch = loader.plan.epoch(upcoming.epoch)
             }
             guard let epoch else { return nil }
-            let indices = epoch.batch(step: upcoming.step, accumulation: accumulation)
+            let ranks = loader.deal == nil ? [loader.plan.settings.rank] : Array(0..<loader.plan.settings.worldSize)
+            let indices = ranks.flatMap { epoch.batch(step: upcoming.step, accumulation: accumulation, rank: $0) }
             let isLast = accumulation + 1 == loader.plan.settings.accumulation
             let after =
                 upcoming.step + 1 < epoch.steps
@@ -121,7 +125,21 @@ public struct BatchLoader: Sendable {
         Task(executorPreference: executor) { try await load(indices, into: batch) }
     }
 
-    private func load(_ indices: [Int], into empty: LoadedBatch) async throws -> LoadedBatch {
+    /// This rank's of the samples of all.
+    private func dealt(_ indices: [Int], _ deal: StepDeal) async throws -> [Int] {
+        let work = try await withThrowingTaskGroup(of: (Int, Double).self) { group in
+            for (place, index) in indices.enumerated() {
+                group.addTask {
+                    do { return (place, try data.work(index, encoder, deal)) } catch is BadSample { return (place, 1) }
+                }
+            }
+            return try await group.reduce(into: [Double](repeating: 0, count: indices.count)) { $0[$1.0] = $1.1 }
+        }
+        return StepDeal.deal(work, ranks: plan.settings.worldSize)[plan.settings.rank].map { indices[$0] }
+    }
+
+    private func load(_ all: [Int], into empty: LoadedBatch) async throws -> LoadedBatch {
+        let indices = if let deal { try await dealt(all, deal) } else { all }
         var loaded = [Result<TrainingSample, BadSample>?](repeating: nil, count: indices.count)
         // Child tasks run on the executor of their parent.
         try await withThrowingTaskGroup(of: (Int, Result<TrainingSample, BadSample>).self) { group in

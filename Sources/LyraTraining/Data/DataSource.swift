@@ -23,15 +23,17 @@ public struct DataSource: Codable, Sendable, Equatable {
     /// Positions over which a recording's windows may lie spread, in order, with a few gaps at random: minutes that teach what hours
     /// ask for (PoSE, arXiv 2309.10400).
     public var positionSpan: Int?
+    /// Whether the run's extractor, where there is one, drops tokens of these samples.
+    public var usesExtractor: Bool
 
     public init(
         _ path: String, mediaFolder: String? = nil, imageFolder: String? = nil, speechFolder: String? = nil,
         unitsFile: String? = nil, repeats: Double = 1, independentTurns: Bool = false,
-        speechAugmentation: SpeechAugmentation? = nil, positionSpan: Int? = nil
+        speechAugmentation: SpeechAugmentation? = nil, positionSpan: Int? = nil, usesExtractor: Bool = true
     ) {
         (self.path, self.mediaFolder, self.imageFolder, self.speechFolder) = (path, mediaFolder, imageFolder, speechFolder)
         (self.unitsFile, self.repeats, self.independentTurns) = (unitsFile, repeats, independentTurns)
-        (self.speechAugmentation, self.positionSpan) = (speechAugmentation, positionSpan)
+        (self.speechAugmentation, self.positionSpan, self.usesExtractor) = (speechAugmentation, positionSpan, usesExtractor)
     }
 
     public init(from decoder: any Decoder) throws {
@@ -45,6 +47,7 @@ public struct DataSource: Codable, Sendable, Equatable {
         independentTurns = try values.decodeIfPresent(Bool.self, forKey: .independentTurns) ?? false
         speechAugmentation = try values.decodeIfPresent(SpeechAugmentation.self, forKey: .speechAugmentation)
         positionSpan = try values.decodeIfPresent(Int.self, forKey: .positionSpan)
+        usesExtractor = try values.decodeIfPresent(Bool.self, forKey: .usesExtractor) ?? true
     }
 
     /// The same with all paths absolute; relative ones are relative to `folder`.

@@ -23,8 +23,6 @@ public struct Example: Sendable, Equatable {
     /// Whether every question is asked by itself, as if the others had not been: all media stand in the first one. See
     /// ``DataSource/independentTurns``.
     public var hasIndependentTurns = false
-    /// Which of the independent questions alone is asked, from 0 on; nil: all.
-    public var question: Int?
 
     public init(
         id: String? = nil, images: [String] = [], videos: [String] = [], speeches: [String] = [], transcripts: [String?] = [],

@@ -138,7 +138,7 @@ public struct SampleEncoder: Sendable {
                 .placeholders, key: medium.rawValue,
                 "\(files.count) file\(files.count == 1 ? "" : "s") for \(markers) <\(medium.rawValue)> in the text")
         }
-        guard !example.hasIndependentTurns else { return try independent(messages, media, only: example.question) }
+        guard !example.hasIndependentTurns else { return try independent(messages, media) }
         return EncodedText(try encode(messages), media.flatMap(\.self))
     }
 
@@ -147,10 +147,10 @@ public struct SampleEncoder: Sendable {
     }
 
     /// Every question as a conversation of its own about the media of the first, or about what stands before the last line of the first
-    /// if there are none; what those have in common before their answers stands there once. Or one of them alone. Questions may be
+    /// if there are none; what those have in common before their answers stands there once. Questions may be
     /// spoken: where the first has no text, the last of its media is the question.
     /// - Parameter media: of each message.
-    private func independent(_ messages: [ChatMessage], _ media: [[EncodedText.Medium]], only wanted: Int?) throws -> EncodedText {
+    private func independent(_ messages: [ChatMessage], _ media: [[EncodedText.Medium]]) throws -> EncodedText {
         let system = messages.prefix { $0.role == .system }, rest = messages.dropFirst(system.count)
         let opening = rest.first?.content ?? []
         var context = opening.filter { if case .media = $0 { true } else { false } }
@@ -158,14 +158,13 @@ public struct SampleEncoder: Sendable {
         let shown = context.count
         if context.isEmpty, case .text(let text)? = opening.first, let end = text.lastIndex(of: "\n") { context = [.text(String(text[...end]))] }
         var prompts: [(prompt: EncodedPrompt, media: [EncodedText.Medium])] = []
-        for question in wanted.map({ [rest.startIndex + 2 * $0] }) ?? Array(stride(from: rest.startIndex, to: rest.endIndex, by: 2)) {
+        for question in stride(from: rest.startIndex, to: rest.endIndex, by: 2) {
             var message = messages[question]
             if question > rest.startIndex { message.content = context + message.content }
             let own = question > rest.startIndex ? media[question][...] : media[question][shown...]
             prompts.append((try encode(Array(system) + [message, messages[question + 1]]), Array(own)))
         }
         let about = media[rest.startIndex][..<shown]
-        if wanted != nil { return EncodedText(prompts[0].prompt, Array(about) + prompts[0].media) }
         let first = prompts[0].prompt.ids
         let shared = prompts.reduce(first.count) { shared, turn in
             let same = zip(first, turn.prompt.ids).prefix { $0 == $1 }.count

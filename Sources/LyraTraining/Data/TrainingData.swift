@@ -11,12 +11,10 @@ public struct TrainingData: Sendable {
         let folders: MediaFolders
         /// Number of its first sample.
         let first: Int
-        /// Where each question is a sample: its item, and which of the item's it is.
-        let questions: [(item: Int32, question: Int32)]?
 
-        var count: Int { questions?.count ?? file.count }
+        var count: Int { file.count }
         /// The item of a sample, by the sample's number among all.
-        func item(_ index: Int) -> Int { questions.map { Int($0[index - first].item) } ?? index - first }
+        func item(_ index: Int) -> Int { index - first }
     }
 
     let parts: [Part]
@@ -24,10 +22,8 @@ public struct TrainingData: Sendable {
 
     /// Opens the files and finds out where their items are; nothing is decoded.
     ///
-    /// - Parameter splitsTurns: whether independent questions are samples of their own, as an extractor needs, which drops media by
-    ///   what one question asks. Reads all items that have some.
     /// - Throws: ``DataFileError``.
-    public init(_ sources: [DataSource], splitsTurns: Bool = false) throws {
+    public init(_ sources: [DataSource]) throws {
         var parts: [Part] = [], count = 0
         for source in sources {
             guard source.repeats > 0, source.repeats <= 1000 else {
@@ -35,8 +31,7 @@ public struct TrainingData: Sendable {
             }
             let file = try DataFile(source.path)
             let units = try source.unitsFile.map { try UnitsFile($0) }
-            let questions = splitsTurns && source.independentTurns ? try Self.questions(file) : nil
-            let part = Part(source: source, file: file, units: units, folders: MediaFolders(source), first: count, questions: questions)
+            let part = Part(source: source, file: file, units: units, folders: MediaFolders(source), first: count)
             parts.append(part)
             count += part.count
         }
@@ -47,17 +42,6 @@ public struct TrainingData: Sendable {
     /// The files, with how many samples each has and how often an epoch goes through it.
     public var files: [(path: String, count: Int, repeats: Double)] {
         parts.map { ($0.file.path, $0.count, $0.source.repeats) }
-    }
-
-    /// The questions of all items; of one that cannot be read a single one, so that it is found bad when its turn comes.
-    private static func questions(_ file: DataFile) throws -> [(item: Int32, question: Int32)] {
-        try (0..<file.count).flatMap { item in
-            var count = 1
-            do {
-                count = try file.parse(item) { try Example(&$0, $1) }.turns.count { $0.role == .user }
-            } catch is BadSample {}
-            return (0..<max(1, count)).map { (Int32(item), Int32($0)) }
-        }
     }
 
     private func part(_ index: Int) -> Part {
@@ -75,11 +59,6 @@ public struct TrainingData: Sendable {
         let part = part(index), item = part.item(index)
         var example = try part.file.parse(item) { try Example(&$0, $1) }
         example.hasIndependentTurns = part.source.independentTurns
-        example.question = part.questions.map { Int($0[index - part.first].question) }
-        if let question = example.question, question < example.turns.count(where: { $0.role == .user }) - 1 {
-            example.units = nil  // they are the last answer's
-            return example
-        }
         guard let units = part.units, let id = example.id else { return example }
         do {
             if let found = try units.units(id) {
@@ -105,7 +84,9 @@ public struct TrainingData: Sendable {
         try located(index) { example, part in
             let name = (part.file.path as NSString).lastPathComponent
             let change = version.map { SpeechVersion(part.source, seed: $0) }
-            return try encoder.sample(example, id: example.id ?? "\(name)[\(part.item(index))]", in: part.folders, change)
+            var result = try encoder.sample(example, id: example.id ?? "\(name)[\(part.item(index))]", in: part.folders, change)
+            result.sample.usesExtractor = part.source.usesExtractor
+            return result
         }
     }
 
@@ -117,6 +98,14 @@ public struct TrainingData: Sendable {
     /// Length in tokens by the headers of the sample's files.
     public func length(_ index: Int, _ encoder: SampleEncoder) throws -> Int {
         try located(index) { example, part in try encoder.length(encoder.text(example), in: part.folders) }
+    }
+
+    /// How much work a sample is, by the headers of its files.
+    func work(_ index: Int, _ encoder: SampleEncoder, _ deal: StepDeal) throws -> Double {
+        try located(index) { example, part in
+            let text = try encoder.text(example)
+            return deal.work(tokens: try encoder.length(text, in: part.folders), turns: text.turns.count, extracted: part.source.usesExtractor)
+        }
     }
 
     /// What can be known of a sample without decoding its media.

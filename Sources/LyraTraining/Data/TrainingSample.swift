@@ -42,11 +42,43 @@ public struct TrainingSample: Sendable {
     public var media: [Medium]
     /// Speech units of the last answer, for the speech generator.
     public var units: [Int32]?
+    /// Whether the run's extractor, where there is one, drops tokens of this sample.
+    public var usesExtractor = true
+    /// Whether other turns of the same sample stand before this one in the step.
+    var isContinuation = false
 
     public init(
         id: String, ids: [Int32], labels: [Int32], turns: [Int] = [], media: [Medium], units: [Int32]? = nil
     ) {
         (self.id, self.ids, self.labels, self.turns) = (id, ids, labels, turns)
         (self.media, self.units) = (media, units)
+    }
+}
+
+extension TrainingSample {
+    /// The same in samples of at most so many independent turns, each with what all turns see. Whose transcript that is counts once,
+    /// in the first.
+    func divided(turns most: Int) -> [TrainingSample] {
+        guard turns.count > most, most > 0 else { return [self] }
+        func count(before end: Int) -> Int { ids[..<end].count { $0 == Placeholder.image || $0 == Placeholder.speech } }
+        let shared = turns[0], ends = Array(turns.dropFirst()) + [ids.count], about = media[..<count(before: shared)]
+        return stride(from: 0, to: turns.count, by: most).map { first in
+            let last = min(first + most, turns.count) - 1, own = turns[first]..<ends[last]
+            var part = self
+            part.ids = Array(ids[..<shared] + ids[own])
+            part.labels = Array(labels[..<shared] + labels[own])
+            part.turns = turns[first...last].map { $0 - own.lowerBound + shared }
+            part.media = Array(about + media[count(before: own.lowerBound)..<count(before: own.upperBound)])
+            if last < turns.count - 1 { part.units = nil }
+            part.isContinuation = first > 0
+            if first > 0 {
+                for place in about.indices {
+                    guard case .speech(var speech) = part.media[place] else { continue }
+                    speech.transcript = nil
+                    part.media[place] = .speech(speech)
+                }
+            }
+            return part
+        }
     }
 }

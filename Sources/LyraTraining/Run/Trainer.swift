@@ -75,7 +75,7 @@ public final class Trainer {
         if configuration.lossWeights.speech != 0, !weights.hasGenerator {
             throw TrainingError.missingPart("the checkpoint has no speech generator to train: \(location.model)")
         }
-        data = try TrainingData(configuration.data, splitsTurns: configuration.extractor != nil)
+        data = try TrainingData(configuration.data)
         var reading = SampleEncoder.Settings()
         reading.maximumTokens = configuration.maximumTokens
         reading.requiresUnits = configuration.lossWeights.speech != 0 && configuration.lossWeights.answer == 0
@@ -120,7 +120,7 @@ public final class Trainer {
                     samples: plan.samplesPerEpoch, steps: totalSteps, done: state.step,
                     trainableParameters: weights.names.reduce(0) { $0 + (weights.trainable[$1]?.size ?? 0) },
                     trainableTensors: weights.names.count)))
-        let loader = BatchLoader(data, encoder, plan)
+        let loader = BatchLoader(data, encoder, plan, deal: configuration.groupsByLength ? nil : StepDeal(weights.configuration, extractor: configuration.extractor))
         let batches = loader.batches(from: state.position, epochs: configuration.epochs).makeAsyncIterator()
         let clock = ContinuousClock()
         do {
@@ -201,7 +201,7 @@ public final class Trainer {
 
     /// Measures on the validation data, or where there is none on the training data: 1,000 of its samples, if it has more.
     public func validate() throws -> StepMetrics.Validation {
-        let source = configuration.validation.isEmpty ? data : try TrainingData(configuration.validation, splitsTurns: configuration.extractor != nil)
+        let source = configuration.validation.isEmpty ? data : try TrainingData(configuration.validation)
         let count = configuration.validation.isEmpty ? min(source.count, 1_000) : source.count
         let samples = try (0..<count).compactMap { number in
             do { return try source.sample(number * source.count / count, encoder) } catch is BadSample { return nil }

@@ -45,7 +45,8 @@ struct TrainingStep {
             uniqueKeysWithValues: weights.names.compactMap { name in configuration.trainable.group(of: name).map { (name, $0) } })
     }
 
-    /// Cuts samples into passes of about `tokensPerPass` tokens. `onBad` hears of samples that do not fit the model.
+    /// Cuts samples into passes of about `tokensPerPass` tokens. `onBad` hears of samples that do not fit the model. Behind the
+    /// first block of an extractor every independent turn has tokens of its own, which may take several passes.
     func microBatches(_ samples: [TrainingSample], onBad: (TrainingError) -> Void) throws -> [MicroBatch] {
         var batches: [MicroBatch] = [], pending: [TrainingSample] = [], filled = 0
         func flush() throws {
@@ -59,8 +60,18 @@ struct TrainingStep {
                 continue
             }
             if filled > 0, filled + count > configuration.tokensPerPass { try flush() }
-            pending.append(sample)
-            filled += count
+            guard let extractor = configuration.extractor, sample.usesExtractor, sample.turns.count > 1 else {
+                pending.append(sample)
+                filled += count
+                continue
+            }
+            let kept = max(1, Int(Float(count) * extractor.keepRate))
+            for part in sample.divided(turns: max(1, configuration.tokensPerPass / kept)) {
+                let taken = max(count, kept * part.turns.count)
+                if filled > 0, filled + taken > configuration.tokensPerPass { try flush() }
+                pending.append(part)
+                filled += taken
+            }
         }
         try flush()
         return batches

@@ -156,7 +156,7 @@ struct MicroBatchBuilder {
                     sources.append(.text(batch.text.count))
                     batch.text.append(id)
                     batch.isContext.append(false)
-                    batch.isQuery.append(seenContext && label == TrainingSample.ignored)
+                    batch.isQuery.append(sample.usesExtractor && seenContext && label == TrainingSample.ignored)
                     positions.appendRun(1)
                     labels.append(label)
                     continue

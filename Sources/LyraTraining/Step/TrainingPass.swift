@@ -32,7 +32,7 @@ struct StepTotals: Equatable {
     init() {}
     init(_ batches: [MicroBatch]) {
         for batch in batches {
-            samples += batch.samples.count
+            samples += batch.samples.count { !$0.isContinuation }
             tokens += batch.tokens
             targets += batch.targets.count
             transcripts += batch.transcripts

@@ -1,5 +1,6 @@
 // Several questions about one picture, each asked by itself, are what as many samples of one question are.
 import Foundation
+import LyraMedia
 import LyraModel
 import LyraText
 @testable import LyraTraining
@@ -28,7 +29,15 @@ import Testing
     /// The same of a recording, asked about by voice and in writing.
     private func heard(independent: Bool) throws -> [TrainingSample] {
         let folder = try DataFolder(), encoder = try tinyEncoder()
-        for (name, seconds) in [("r.wav", 0.9), ("q.wav", 0.3), ("s.wav", 0.5)] { try folder.sound(name, seconds: seconds) }
+        // Whole windows that are nowhere alike, so that no two tokens are worth the same to an extractor.
+        for (number, name) in ["r.wav", "q.wav", "s.wav"].enumerated() {
+            var random = SplitMix64(state: UInt64(number)), loudness: Float = 0
+            let samples = (0..<480_000).map { sample -> Float in
+                if sample % 1_600 == 0 { loudness = .random(in: 0.01...0.5, using: &random) }
+                return loudness * sin(Float(sample) * Float(1 + sample / 4_000) * 0.01) + .random(in: -0.02...0.02, using: &random)
+            }
+            try AudioFile.write(samples, sampleRate: 16_000, to: folder.file(name))
+        }
         let questions = [("<speech>\n<speech>", "A ring.", ["q.wav"]), ("What colour is it?", "Red.", []), ("<speech>", "Blue, or nearly.", ["s.wav"])]
         func line(_ questions: [(String, String, [String])]) throws -> String {
             let turns = questions.flatMap { [["from": "human", "value": $0.0], ["from": "gpt", "value": $0.1]] }
@@ -76,21 +85,39 @@ import Testing
         #expect(first > encoder.tokenizer.encode(text).count && together.labels.suffix(from: second).contains { $0 >= 0 })
     }
 
-    @Test(arguments: [false, true], [false, true]) func lossesAndGradientsAreThoseOfSamplesOfTheirOwn(checkpointing: Bool, byVoice: Bool) throws {
+    /// How a step is computed: layers again or kept, by voice or in writing, with an extractor, in passes of so many turns.
+    struct Manner: Sendable, CustomTestStringConvertible {
+        var checkpointing = false, byVoice = false, extractor: ExtractorOptions?, turns = 4
+        var testDescription: String { "\(checkpointing ? "checkpoints, " : "")\(byVoice ? "by voice" : "in writing"), \(extractor.map { "\($0)" } ?? "no extractor"), \(turns) turns" }
+    }
+    static let manners = [
+        Manner(), Manner(checkpointing: true), Manner(byVoice: true), Manner(checkpointing: true, byVoice: true), Manner(byVoice: true, turns: 2),
+        Manner(byVoice: true, extractor: ExtractorOptions(gap: 1, keepRate: 0.4)), Manner(byVoice: true, extractor: ExtractorOptions(gap: 2, keepRate: 0.3)),
+        Manner(checkpointing: true, byVoice: true, extractor: ExtractorOptions(gap: 1, keepRate: 0.7), turns: 2),
+    ]
+
+    @Test(arguments: manners) func lossesAndGradientsAreThoseOfSamplesOfTheirOwn(_ manner: Manner) throws {
         func samples(independent: Bool) throws -> [TrainingSample] {
-            try byVoice ? heard(independent: independent) : self.samples(independent: independent)
+            try manner.byVoice ? heard(independent: independent) : self.samples(independent: independent)
         }
         let place = try #require(OraclePack.available.first)
         let run = try ReferenceStep(OraclePack(place.name, folder: place.folder))
         let builder = MicroBatchBuilder(run.weights)
-        let pass = run.pass(lambda: 0, checkpointing: checkpointing)
+        var pass = run.pass(lambda: 0, checkpointing: manner.checkpointing)
         func step(_ samples: [TrainingSample]) throws -> (losses: StepLosses, gradients: [String: MLXArray]) {
             for sample in samples { _ = try builder.tokenCount(sample) }
             let batch = try builder.build(samples)
             return try pass.gradients(batch, of: StepTotals([batch]), dropout: nil)
         }
-        let other = try samples(independent: false)[2]
-        let together = try step(try samples(independent: true) + [other])
+        let other = try samples(independent: false)[2], whole = try samples(independent: true)[0]
+        let plain = try step([whole]).losses.answer
+        pass.extractor = manner.extractor
+        // What the extractor drops counts, but not where it is not to be used.
+        #expect((abs(try step([whole]).losses.answer - plain) > 1e-4 * plain) == (manner.extractor != nil))
+        var untouched = whole
+        untouched.usesExtractor = false
+        #expect(try abs(step([untouched]).losses.answer - plain) < 1e-5 * plain)
+        let together = try step(whole.divided(turns: manner.turns) + [other])
         let alone = try step(try samples(independent: false) + [other])
         #expect(abs(together.losses.answer - alone.losses.answer) < 1e-5 * alone.losses.answer)
         for (name, expected) in alone.gradients {
@@ -100,9 +127,25 @@ import Testing
             #expect(off <= 1e-4 * largest, "\(name)")
         }
         // As a conversation it is another thing.
-        var conversation = try samples(independent: true)[0]
+        var conversation = whole
         conversation.turns = []
         #expect(abs(try step([conversation, other]).losses.answer - alone.losses.answer) > 1e-4)
+    }
+
+    /// A pass holds so many turns of a sample; what all of them see counts once.
+    @Test func turnsMayBeDivided() throws {
+        var whole = try heard(independent: true)[0]
+        guard case .speech(var speech) = whole.media[0] else { Issue.record("no speech"); return }
+        speech.transcript = [1]
+        (whole.media[0], whole.units) = (.speech(speech), [7])
+        let parts = whole.divided(turns: 2), shared = whole.turns[0]
+        #expect(parts.map(\.turns.count) == [2, 1] && parts.map(\.units) == [nil, [7]] && parts.map(\.isContinuation) == [false, true])
+        #expect(parts.map { $0.media.count } == [2, 2] && whole.media.count == 3)
+        #expect(parts[0].ids + parts[1].ids[shared...] == whole.ids && parts[0].labels + parts[1].labels[shared...] == whole.labels)
+        #expect(parts[1].ids[..<shared] == whole.ids[..<shared] && parts[1].turns == [shared])
+        let transcripts = parts.map { part -> [Int32]? in if case .speech(let speech) = part.media[0] { speech.transcript } else { nil } }
+        #expect(transcripts == [[1], nil])
+        #expect(whole.divided(turns: 3).count == 1 && whole.divided(turns: 1).count == 3)
     }
 
     /// A question may be spoken, or have a picture that the others do not see.
@@ -120,7 +163,7 @@ import Testing
             example.hasIndependentTurns = independent
             return example
         }
-        var asked = example(questions, independent: true)
+        let asked = example(questions, independent: true)
         let together = try encoder.text(asked), ends = Array(together.turns.dropFirst()) + [together.ids.count]
         #expect(together.media == asked.speeches.map { .speech($0, transcript: nil) } && together.turns.count == questions.count)
         for (index, (question, files)) in questions.enumerated() {
@@ -130,8 +173,6 @@ import Testing
             let expected = try encoder.text(alone), turn = together.turns[index]..<ends[index]
             #expect(together.ids[..<together.turns[0]] + together.ids[turn] == expected.ids[...])
             #expect(together.labels[..<together.turns[0]] + together.labels[turn] == expected.labels[...])
-            asked.question = index
-            #expect(try encoder.text(asked) == expected)
         }
         #expect(together.ids[..<together.turns[0]].count { $0 == Placeholder.speech } == shown)
     }
@@ -144,44 +185,17 @@ import Testing
         #expect(throws: SampleFault.self) { try encoder.text(example) }
     }
 
-    /// As an extractor needs it.
-    @Test func eachQuestionMayBeASample() throws {
-        let folder = try DataFolder(), encoder = try tinyEncoder()
-        let alone = try data(folder, independent: false), path = try #require(alone.files.first).path
-        let item = try String(contentsOfFile: data(folder, independent: true).files[0].path, encoding: .utf8)
-        let expected = try samples(independent: false)
-        _ = try folder.write("d.jsonl", item + "\n{\"id\": 3}\n" + item)
-        let split = try TrainingData([DataSource(path, independentTurns: true), DataSource(path)], splitsTurns: true)
-        #expect(split.files.map(\.count) == [9, 3] && split.count == 12)
-        for index in 0..<4 {
-            for place in [index, index + 5] {
-                let sample = try split.sample(place, encoder)
-                #expect(sample.ids == expected[index].ids && sample.labels == expected[index].labels && sample.turns.isEmpty)
-                #expect(sample.media.count == 1)
-            }
-        }
-        // What cannot be read is found bad when its turn comes, under the place it has in the file.
-        #expect { try split.sample(4, encoder) } throws: { ($0 as? BadSample)?.index == 1 }
-        // What is no list of independent questions stays a conversation.
-        #expect(try split.sample(9, encoder).ids.count > expected[0].ids.count)
-        #expect(try TrainingData([DataSource(path, independentTurns: true)]).count == 3)
-        // Units are the last answer's.
-        let units = try folder.write("u.jsonl", item.replacing("{", with: "{\"units\":[1,2],", maxReplacements: 1))
-        let spoken = try TrainingData([DataSource(units, independentTurns: true)], splitsTurns: true)
-        #expect(try (0..<4).map { try spoken.example($0).units } == [nil, nil, nil, [1, 2]])
-    }
-
     /// What is kept of an earlier run is for the same samples.
     @Test func lengthsFollowHowQuestionsAreAsked() async throws {
         let folder = try DataFolder(), encoder = try tinyEncoder(), path = try #require(data(folder, independent: true).files.first).path
-        func lengths(independent: Bool, splits: Bool, cache: String?) async throws -> SampleLengths {
-            let data = try TrainingData([DataSource(path, independentTurns: independent)], splitsTurns: splits)
+        func lengths(independent: Bool, cache: String?) async throws -> SampleLengths {
+            let data = try TrainingData([DataSource(path, independentTurns: independent)])
             return try await SampleLengths.measure(data, encoder, cache: cache)
         }
         let cache = folder.file("cache")
-        for (independent, splits) in [(true, false), (false, false), (true, true), (true, false)] {
-            let kept = try await lengths(independent: independent, splits: splits, cache: cache)
-            #expect(try await kept == lengths(independent: independent, splits: splits, cache: nil))
+        for independent in [true, false, true] {
+            let kept = try await lengths(independent: independent, cache: cache)
+            #expect(try await kept == lengths(independent: independent, cache: nil))
         }
     }
 }
