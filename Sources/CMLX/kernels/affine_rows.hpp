@@ -5,8 +5,9 @@
 
 namespace cmlx {
 
-/// With AVX-512 VNNI a group of x becomes 16-bit integers with a scale: products with the weights' integers are then exact,
-/// and x keeps 15 bits of its group's largest element. Elsewhere x stays float32.
+/// A group of x becomes 16-bit integers with a scale: products with the weights' integers are then exact, and x keeps 15 bits of its
+/// group's largest element. AVX-512 VNNI multiplies their bytes, AVX2 them as words. Elsewhere, and where a group is smaller than a
+/// vector of AVX2 (32 weights of 4 bits), x stays float32.
 class AffineRows : public PreparedRows {
 public:
     AffineRows(int64_t m, int64_t k, const Matrix &x, int group, int bits);
@@ -16,12 +17,14 @@ public:
 private:
     int64_t m_, k_;
     int group_, bits_;
-    bool integers_;
+    enum class Way { floats, words, bytes } way_;
+    static Way best(int group, int bits);
     std::vector<char> memory_;
-    /// For each row of x. Integers: their high and low bytes in the order in which packed weights come out of a register.
+    /// For each row of x. Integers, or their high and low bytes, in the order in which packed weights come out of a register.
     struct Row {
         const int8_t *high = nullptr, *low = nullptr;
-        const float *values = nullptr;           // floats
+        const int16_t *words = nullptr;
+        const float *values = nullptr;
         const float *scales = nullptr, *sums = nullptr;  // of each group of x; sums are those of its elements
     };
     std::vector<Row> rows_;

@@ -37,6 +37,11 @@ typedef uint32_t u32 __attribute__((vector_size(64)));
 typedef uint16_t u16 __attribute__((vector_size(32)));
 typedef _Float16 f16 __attribute__((vector_size(32)));
 
+// Half as wide: what AVX2 has a register for.
+typedef float f32x8 __attribute__((vector_size(32)));
+typedef int32_t i32x8 __attribute__((vector_size(32)));
+typedef int16_t i16x16 __attribute__((vector_size(32)));
+
 /// Storage of a bfloat16 and of a float16: bits only.
 enum class bf16 : uint16_t {};
 enum class half : uint16_t {};
@@ -95,7 +100,6 @@ ALWAYS_INLINE inline void store(T *p, f32 v, int count) {
 /// Folds the 16 elements with `join`.
 template <class Join>
 ALWAYS_INLINE inline float fold(f32 v, Join &&join) {
-    typedef float f32x8 __attribute__((vector_size(32)));
     typedef float f32x4 __attribute__((vector_size(16)));
     const f32x8 a = join(__builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7),
                          __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15));
@@ -202,6 +206,10 @@ ALWAYS_INLINE inline f32 keep(f32 v, int64_t count, float rest) { return lanes()
 /// acc[i] += a[2i] b[2i] + a[2i+1] b[2i+1] on pairs of bfloat16; only in code for ISA::avx512_bf16. Not ALWAYS_INLINE,
 /// for a function may only be forced into one that is itself built for AVX-512; inlining follows by itself.
 #if defined(__x86_64__)
+/// acc[i] += a[2i] b[2i] + a[2i+1] b[2i+1] on words; only in code for AVX2 and above.
+TARGET_AVX2 inline void dot_words(i32x8 &acc, const i16x16 &a, const i16x16 &b) {
+    acc = (i32x8)_mm256_add_epi32((__m256i)acc, _mm256_madd_epi16((__m256i)a, (__m256i)b));
+}
 TARGET_AVX512_BF16 inline void dot_pairs(f32 &acc, const u32 &a, const u32 &b) {
     acc = (f32)_mm512_dpbf16_ps((__m512)acc, (__m512bh)a, (__m512bh)b);
 }
@@ -218,6 +226,7 @@ TARGET_AVX512 inline void load_masked(u32 &v, const void *p, uint64_t mask) {
 }
 TARGET_AVX512_BF16 inline void narrow_native(u16 &out, const f32 &v) { out = (u16)_mm512_cvtneps_pbh((__m512)v); }
 #else
+inline void dot_words(i32x8 &, const i16x16 &, const i16x16 &) {}
 inline void dot_pairs(f32 &, const u32 &, const u32 &) {}
 inline void dot_quads(i32 &, const u32 &, const u32 &) {}
 inline void permute(f32 &, const f32 &, const i32 &) {}

@@ -31,8 +31,9 @@ struct Mode {
     static constexpr bool pairs = two;
     static constexpr int step = two ? 2 : 1;  // elements in a unit
     /// Rows and 16-column groups of the block of sums held in registers.
-    static constexpr int rows = set >= ISA::avx512 ? 6 : set == ISA::avx2 ? 3 : 2;
-    static constexpr int groups = set >= ISA::avx512 ? 4 : set == ISA::avx2 ? 2 : 1;
+    /// AVX2 has 16: twelve sums, two of the right operand and one of the left.
+    static constexpr int rows = set >= ISA::avx2 ? 6 : 2;
+    static constexpr int groups = set >= ISA::avx512 ? 4 : 1;
 
     static constexpr int64_t units(int64_t elements) { return (elements + step - 1) / step; }
 };
