@@ -214,6 +214,9 @@ ALWAYS_INLINE inline void integer_rows(const Operand (&x)[M], const WeightData &
     }
 }
 
+/// What a vector of AVX2 holds: the least that a group's weights take where they are multiplied as words.
+constexpr int vector_bits = 256;
+
 /// A row of x as words, with the scale of each group and the sum of its elements.
 struct Words {
     const int16_t *integers;
@@ -306,10 +309,9 @@ ALWAYS_INLINE inline void with_group(int group, Body &&body) {
 
 }  // namespace
 
-/// Words need whole vectors of a group's weights.
 AffineRows::Way AffineRows::best(int group, int bits) {
-    if (isa() == ISA::portable || (isa() != ISA::avx512_bf16 && group * bits < 256)) return Way::floats;
-    return isa() == ISA::avx512_bf16 ? Way::bytes : Way::words;
+    if (isa() == ISA::avx512_bf16) return Way::bytes;
+    return isa() >= ISA::avx2 && group * bits >= vector_bits ? Way::words : Way::floats;
 }
 
 AffineRows::AffineRows(int64_t m, int64_t k, const Matrix &x, int group, int bits)
@@ -383,7 +385,7 @@ void AffineRows::multiply(const WeightData &w, int64_t first, int64_t count, flo
         const auto run = [&](auto) ALWAYS_INLINE {
             with_form([&](auto bits, auto group, auto block, int64_t at) ALWAYS_INLINE {
                 constexpr int M = decltype(block)::value;
-                if constexpr (decltype(bits)::value * decltype(group)::value >= 256) {
+                if constexpr (decltype(bits)::value * decltype(group)::value >= vector_bits) {
                     Words x[M];
                     for (int i = 0; i < M; i++) x[i] = {rows_[at + i].words, rows_[at + i].scales, rows_[at + i].sums};
                     word_rows<decltype(bits)::value, decltype(group)::value, M>(x, w, first, count, out + at * stride, stride);

@@ -60,7 +60,7 @@ struct TrainingStep {
                 continue
             }
             if filled > 0, filled + count > configuration.tokensPerPass { try flush() }
-            guard let extractor = configuration.extractor, sample.usesExtractor, sample.turns.count > 1 else {
+            guard let extractor = configuration.extractor, sample.usesExtractor, !sample.media.isEmpty, sample.turns.count > 1 else {
                 pending.append(sample)
                 filled += count
                 continue

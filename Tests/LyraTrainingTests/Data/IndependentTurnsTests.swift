@@ -148,6 +148,20 @@ import Testing
         #expect(whole.divided(turns: 3).count == 1 && whole.divided(turns: 1).count == 3)
     }
 
+    /// Behind the first block every turn keeps tokens of its own: about 380 of these 960.
+    @Test func passesOfAnExtractorHoldFewTurns() throws {
+        let place = try #require(OraclePack.available.first)
+        let run = try ReferenceStep(OraclePack(place.name, folder: place.folder))
+        var configuration = TrainingConfiguration(stage: .joint), sample = try heard(independent: true)[0]
+        (configuration.extractor, configuration.tokensPerPass, configuration.precision) = (ExtractorOptions(gap: 1, keepRate: 0.4), 800, .f32)
+        let step = try TrainingStep(configuration, run.weights, steps: 1), targets = try step.builder.build([sample]).targets
+        let passes = try step.microBatches([sample]) { _ in }
+        #expect(passes.map { $0.samples.map(\.turns.count) } == [[2], [1]] && passes.flatMap(\.targets) == targets)
+        #expect(StepTotals(passes).samples == 1)
+        sample.usesExtractor = false
+        #expect(try step.microBatches([sample]) { _ in }.count == 1)
+    }
+
     /// A question may be spoken, or have a picture that the others do not see.
     @Test(arguments: [
         [("<speech>\nWhat is said?", ["r"]), ("<speech>", ["q"]), ("Who says it?", []), ("<speech>", ["s"])],
