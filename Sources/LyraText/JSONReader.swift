@@ -91,6 +91,17 @@ package struct JSONReader {
         return value
     }
 
+    /// A finite number.
+    package mutating func number() throws(Failure) -> Double {
+        _ = peek()
+        let start = position
+        while position < bytes.count, "+-.eE0123456789".utf8.contains(bytes[position]) { position += 1 }
+        guard let value = Double(String(decoding: bytes[start..<position], as: UTF8.self)), value.isFinite else {
+            throw failure("expected a number", at: start)
+        }
+        return value
+    }
+
     package mutating func boolean() throws(Failure) -> Bool {
         if try literal("true") { return true }
         if try literal("false") { return false }

@@ -104,12 +104,14 @@ let noEngines: Comment = "skipped: espeak-ng, flite, festival or its voices are 
         let result = try recording.speak(SpeechSynthesiser().speak) { sound += $0 }
         #expect(abs(result.seconds - Double(sound.count) / 16_000) < 1e-6)
         #expect((40...60).contains(result.seconds))
-        #expect(result.starts.count == 3)
-        for (start, (planned, fact)) in zip(result.starts, zip([5.0, 20, 39], facts)) {
+        #expect(result.times.count == 3)
+        for (time, (planned, fact)) in zip(result.times, zip([5.0, 20, 39], facts)) {
+            let start = time.lowerBound, end = Int(time.upperBound * 16_000)
             #expect(start >= planned && start < planned + 25)
             let at = Int(start * 16_000)
             #expect(level(sound[at..<(at + 4_000)]) > -45)
-            #expect(sound[(at - 1_600)..<(at - 10)].allSatisfy { $0 == 0 })
+            #expect(sound[(at - 1_600)..<(at - 10)].allSatisfy { $0 == 0 } && sound[(end + 10)..<(end + 1_600)].allSatisfy { $0 == 0 })
+            #expect(level(sound[(end - 4_000)..<end]) > -60)
             #expect(result.transcript.contains(fact.statement))
         }
         #expect(Set(facts.map(\.subject)).count == 3)

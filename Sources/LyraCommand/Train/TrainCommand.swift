@@ -188,8 +188,10 @@ final class TrainingProgress {
     private static func text(_ step: StepMetrics) -> String {
         let losses = step.losses
         var text = String(format: "loss %.4f", losses.total)
-        if losses.regulariser != 0 { text += String(format: " (CE %.4f LCMR %.4f)", losses.answer, losses.regulariser) }
-        if losses.speech != 0 { text += String(format: " (CTC %.4f)", losses.speech) }
+        let parts = [("LCMR", losses.regulariser), ("CTC", losses.speech), ("evidence", losses.evidence)].filter { $0.1 != 0 }
+        if !parts.isEmpty {
+            text += " (" + (losses.answer != 0 ? [("CE", losses.answer)] + parts : parts).map { String(format: "\($0) %.4f", $1) }.joined(separator: " ") + ")"
+        }
         return text + String(format: "  lr %.2e", step.learningRate)
     }
 

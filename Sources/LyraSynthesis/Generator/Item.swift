@@ -109,7 +109,7 @@ struct Item {
 
     /// Asks about the recording, in writing or by voice.
     mutating func ask(_ question: Question, _ speakers: Speakers, byVoice isByVoice: Bool, about events: [Int]) {
-        record.events += events
+        record.events.append(events)
         var text = question.text
         if isByVoice {
             let voice = record.voice
@@ -133,8 +133,14 @@ struct Item {
         for index in records.indices {
             if recording?.withTranscript == true { records[index].transcripts[0] = result.transcript }
             records[index].seconds = (result.seconds * 100).rounded() / 100
-            let seconds = records[index].events.map { (result.starts[$0] * 100).rounded() / 100 }
-            records[index].factSeconds = seconds.isEmpty ? nil : seconds
+            let times = records[index].events.map { $0.map { event in
+                let (start, end) = (result.times[event].lowerBound, result.times[event].upperBound)
+                return [(start * 100).rounded() / 100, (end * 100).rounded() / 100]
+            } }
+            let starts = times.joined().map { $0[0] }
+            records[index].factSeconds = starts.isEmpty ? nil : starts
+            // Only training learns from it.
+            if records[index].ability == nil { records[index].evidence = times }
         }
     }
 

@@ -28,11 +28,13 @@ struct Record: Encodable {
     var voice: String?
     /// When the asked facts are stated in a recording, in seconds from its beginning.
     var factSeconds: [Double]?
+    /// For each answer, when what it says is told in the recording: [start, end].
+    var evidence: [[[Double]]]?
     /// The recording's length in seconds.
     var seconds: Double?
 
-    /// Events of the recording that the question is about; becomes `factSeconds`. Not written.
-    var events: [Int] = []
+    /// Events of the recording that each question is about; become `factSeconds` and `evidence`. Not written.
+    var events: [[Int]] = []
 
     /// - Parameter context: what the item's questions are about; stands before the first of them.
     mutating func ask(_ question: String, _ answer: String, about context: String = "") {
@@ -54,7 +56,7 @@ struct Record: Encodable {
         case id, image, regions, video, speech, transcripts = "speech_asr", conversations, ability, kind, answers, voice
         case answerSpeech = "answer_speech"
         case factSeconds = "fact_seconds"
-        case seconds
+        case evidence, seconds
     }
 
     func encode(to encoder: any Encoder) throws {
@@ -78,6 +80,7 @@ struct Record: Encodable {
         try keys.encodeIfPresent(answers, forKey: .answers)
         try keys.encodeIfPresent(voice, forKey: .voice)
         try keys.encodeIfPresent(factSeconds, forKey: .factSeconds)
+        try keys.encodeIfPresent(evidence, forKey: .evidence)
         try keys.encodeIfPresent(seconds, forKey: .seconds)
     }
 }

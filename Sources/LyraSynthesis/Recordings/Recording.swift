@@ -23,8 +23,8 @@ struct Recording: Sendable {
 
     /// What became of it.
     struct Result: Sendable {
-        /// When each event begins, in seconds.
-        var starts: [Double] = []
+        /// When each event is told, in seconds.
+        var times: [ClosedRange<Double>] = []
         var seconds = 0.0
         /// All that is said.
         var transcript = ""
@@ -38,7 +38,7 @@ struct Recording: Sendable {
     func speak(_ synthesise: ([SpokenText]) throws -> [[Float]], append: ([Float]) throws -> Void) throws -> Result {
         var random = random, result = Result(), samples = 0, said: [String] = [], voice = 0
         var rest = events[...]
-        func say(_ texts: [String]) throws -> [Double] {
+        func say(_ texts: [String]) throws -> [ClosedRange<Double>] {
             let spoken = texts.map { text in
                 var spoken = voices[voice % voices.count]
                 (spoken.text, spoken.before, spoken.after) = (text, random.real(0.1...0.4), random.real(0.1...0.4))
@@ -50,7 +50,7 @@ struct Recording: Sendable {
                 try append(sound)
                 samples += sound.count
                 said.append(spoken.text)
-                return start
+                return start...max(start, Double(samples) / 16_000 - spoken.after)
             }
         }
         if seconds > 0 { _ = try say([Topics.greeting(diary: isDiary, &random)]) }
@@ -60,7 +60,7 @@ struct Recording: Sendable {
             let due = rest.prefix { $0.from <= now || (now >= seconds) }
             if !due.isEmpty {
                 rest = rest.dropFirst(due.count)
-                result.starts += try say(due.map { item in
+                result.times += try say(due.map { item in
                     switch item.event {
                     case .fact(let fact): fact.statement
                     case .report(let topic): Topics.report(topic, diary: isDiary, &random)

@@ -20,6 +20,8 @@ public struct Example: Sendable, Equatable {
     /// Units of the spoken form of the last answer, without repeats.
     public var units: [Int32]?
     public var turns: [Turn]
+    /// For each answer, seconds of the first recording in which what it says is stated; or none at all.
+    public var evidence: [[ClosedRange<Double>]] = []
     /// Whether every question is asked by itself, as if the others had not been: all media stand in the first one. See
     /// ``DataSource/independentTurns``.
     public var hasIndependentTurns = false
@@ -59,6 +61,7 @@ extension Example {
             case "units", "tgt_unit":
                 guard units == nil else { throw SampleFault(.wrongKey, key: key, "units are given under two keys") }
                 units = try UnitList.read(&reader, key: key)
+            case "evidence": evidence = try Self.evidence(&reader)
             default: turns = try Self.conversation(&reader)
             }
         }
@@ -81,7 +84,7 @@ extension Example {
     }
 
     private static let keys: Set<String> = [
-        "id", "image", "video", "speech", "long_speech", "speech_asr", "units", "tgt_unit", "conversations",
+        "id", "image", "video", "speech", "long_speech", "speech_asr", "units", "tgt_unit", "evidence", "conversations",
     ]
 
     private enum Transcript { case one(String), several([String?]) }
@@ -123,6 +126,34 @@ extension Example {
         var texts: [String?] = []
         try reader.array { texts.append(try $0.literal("null") ? nil : try text(&$0)) }
         return .several(texts)
+    }
+
+    private static func evidence(_ reader: inout JSONReader) throws -> [[ClosedRange<Double>]] {
+        func list(_ reader: inout JSONReader, _ item: (inout JSONReader) throws -> Void) throws {
+            guard reader.peek() == UInt8(ascii: "[") else {
+                throw SampleFault(.wrongKey, key: "evidence", "expected for each answer a list of [start, end] in seconds")
+            }
+            try reader.array(item)
+        }
+        var answers: [[ClosedRange<Double>]] = []
+        try list(&reader) { reader in
+            var stretches: [ClosedRange<Double>] = []
+            try list(&reader) { reader in
+                var times: [Double] = []
+                try list(&reader) { reader in
+                    guard let next = reader.peek(), "-0123456789".utf8.contains(next) else {
+                        throw SampleFault(.wrongKey, key: "evidence[\(answers.count)]", "expected [start, end] in seconds")
+                    }
+                    times.append(try reader.number())
+                }
+                guard times.count == 2, times[0] >= 0, times[0] <= times[1], times[1] < 1e7 else {
+                    throw SampleFault(.wrongKey, key: "evidence[\(answers.count)]", "expected [start, end] in seconds, the start first")
+                }
+                stretches.append(times[0]...times[1])
+            }
+            answers.append(stretches)
+        }
+        return answers
     }
 
     private static func conversation(_ reader: inout JSONReader) throws -> [Turn] {

@@ -95,7 +95,12 @@ public struct SampleEncoder: Sendable {
     /// Token ids and labels of an example. Media files are not looked at.
     /// - Throws: `SampleFault`.
     func text(_ example: Example) throws -> EncodedText {
-        let turns = try Self.checked(example.turns)
+        let turns = try Self.checked(example.turns), answers = turns.count { $0.role == .assistant }
+        guard example.evidence.isEmpty || example.evidence.count == answers && (!example.speeches.isEmpty || example.evidence.allSatisfy(\.isEmpty)) else {
+            throw SampleFault(
+                .wrongKey, key: "evidence",
+                example.speeches.isEmpty ? "there is no recording" : "\(example.evidence.count) lists for \(answers) answers")
+        }
         // The release marks videos by <image> too. <video> is a word of HTML as well, so it counts only where there are videos.
         let videoMarker = example.videos.isEmpty ? nil : Medium.video
         let markers = [Medium.image, .speech] + [videoMarker].compactMap { $0 }
@@ -229,7 +234,7 @@ public struct SampleEncoder: Sendable {
         let text = try text(example)
         var tokens = text.ids.count - text.media.count
         try check(units: example.units, tokens: tokens)
-        var decoded: [TrainingSample.Medium] = []
+        var decoded: [TrainingSample.Medium] = [], evidence: [[Range<Int>]] = []
         for medium in text.media {
             switch medium {
             case .image(let path):
@@ -244,13 +249,24 @@ public struct SampleEncoder: Sendable {
             case .speech(let path, let transcript):
                 let room = settings.maximumTokens.map { $0 - tokens }
                 var speech = TrainingSample.Speech(try media.speech(path, in: folders.speech, room: room), transcript: transcript)
+                let length = speech.samples.count
                 version?.apply(to: &speech, number: decoded.count, mediaTokens, room: room)
+                if evidence.isEmpty { evidence = stretches(example.evidence, speed: Double(length) / Double(max(1, speech.samples.count))) }
                 tokens += mediaTokens.ofSound(samples: speech.samples.count)
                 decoded.append(.speech(speech))
             }
             try check(tokens: tokens)
         }
-        return (TrainingSample(id: id, ids: text.ids, labels: text.labels, turns: text.turns, media: decoded, units: example.units), tokens)
+        var sample = TrainingSample(id: id, ids: text.ids, labels: text.labels, turns: text.turns, media: decoded, units: example.units)
+        // Turns of a conversation choose together.
+        if evidence.count == max(1, text.turns.count) { sample.evidence = evidence }
+        return (sample, tokens)
+    }
+
+    /// The tokens of a recording, which sounds that much faster now, in which the seconds are; to three, which is what it may begin later.
+    private func stretches(_ evidence: [[ClosedRange<Double>]], speed: Double) -> [[Range<Int>]] {
+        let rate = mediaTokens.perSecond / speed
+        return evidence.map { $0.map { Int($0.lowerBound * rate)..<Int(($0.upperBound * rate).rounded(.up)) } }
     }
 
     private func check(tokens: Int) throws {

@@ -21,6 +21,8 @@ public struct MediaTokens: Sendable, Equatable {
         tokensPerWindow = whisper.positions / configuration.speechStack
     }
 
+    /// Of sound, which is a number a second whatever its length.
+    var perSecond: Double { 16_000 * Double(tokensPerWindow) / Double(windowSamples) }
     func ofSound(samples: Int) -> Int { (samples + windowSamples - 1) / windowSamples * tokensPerWindow }
     func ofPicture(_ size: PixelSize, sideMultiple: Int) -> Int { size.height / sideMultiple * (size.width / sideMultiple) }
     func ofVideo(frames: Int, _ size: PixelSize, sideMultiple: Int) -> Int {

@@ -39,6 +39,8 @@ public struct TrainingSample: Sendable {
     /// Where in ``ids`` independent turns begin, rising: each sees what stands before the first of them, and itself.
     /// Empty: a conversation, whose turns see all that was said.
     public var turns: [Int] = []
+    /// For each independent turn (or the only one), tokens of the first recording in which what its answer says is stated; or none at all.
+    public var evidence: [[Range<Int>]] = []
     public var media: [Medium]
     /// Speech units of the last answer, for the speech generator.
     public var units: [Int32]?
@@ -68,6 +70,7 @@ extension TrainingSample {
             part.ids = Array(ids[..<shared] + ids[own])
             part.labels = Array(labels[..<shared] + labels[own])
             part.turns = turns[first...last].map { $0 - own.lowerBound + shared }
+            if !evidence.isEmpty { part.evidence = Array(evidence[first...last]) }
             part.media = Array(about + media[count(before: own.lowerBound)..<count(before: own.upperBound)])
             if last < turns.count - 1 { part.units = nil }
             part.isContinuation = first > 0

@@ -75,7 +75,7 @@ extension ProcessGroup {
     /// Sums of what the processes count.
     func sum(_ totals: StepTotals) throws -> StepTotals {
         guard let processes else { return totals }
-        let paths: [WritableKeyPath<StepTotals, Int>] = [\.samples, \.tokens, \.targets, \.transcripts, \.units, \.stops]
+        let paths: [WritableKeyPath<StepTotals, Int>] = [\.samples, \.tokens, \.targets, \.transcripts, \.units, \.evidence, \.stops]
         let sums = processes.allSum(MLXArray(paths.map { Int32(clamping: totals[keyPath: $0]) }, [paths.count]))
         try checkedEval(sums)
         var result = totals
@@ -92,12 +92,9 @@ extension ProcessGroup {
     func sum(_ losses: StepLosses, _ gradients: [String: MLXArray]) throws -> (StepLosses, [String: MLXArray]) {
         guard let processes else { return (losses, gradients) }
         let names = gradients.keys.sorted()
-        let parts = MLXArray([losses.total, losses.answer, losses.regulariser, losses.speech], [4])
+        let parts = MLXArray(losses.values, [losses.values.count])
         var sums = try GradientReduction(processes).sum([parts] + names.compactMap { gradients[$0] })
         let values = sums.removeFirst().asArray(Float.self)
-        return (
-            StepLosses(total: values[0], answer: values[1], regulariser: values[2], speech: values[3]),
-            Dictionary(uniqueKeysWithValues: zip(names, sums))
-        )
+        return (StepLosses(values), Dictionary(uniqueKeysWithValues: zip(names, sums)))
     }
 }

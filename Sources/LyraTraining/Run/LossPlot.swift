@@ -9,6 +9,7 @@ enum LossPlot {
         let parts: [(name: String, color: String, value: (StepMetrics) -> Float?)] = [
             ("total", "#1f2937", { $0.losses.total }), ("answer (CE)", "#2563eb", { $0.losses.answer }),
             ("LCMR", "#d97706", { $0.losses.regulariser }), ("speech (CTC)", "#059669", { $0.losses.speech }),
+            ("evidence", "#7c3aed", { $0.losses.evidence }),
             ("validation", "#dc2626", { $0.validation?.losses.total }),
         ]
         return svg(

@@ -260,6 +260,9 @@ public struct TrainingConfiguration: CheckedConfiguration, Equatable {
                 key: "extractor", value: "gap \(extractor.gap), keepRate \(extractor.keepRate)",
                 expected: "a gap of at least 1 and a keep rate from 0 to 1")
         }
+        guard lossWeights.evidence == 0 || extractor != nil else {
+            throw ConfigurationError.invalid(key: "loss_weights.evidence", value: "\(lossWeights.evidence)", expected: "0 where there is no extractor")
+        }
         guard regulariser.temperature > 0, regulariser.gamma > 0, regulariser.weight >= 0 else {
             throw ConfigurationError.invalid(key: "lcmr", value: "\(regulariser)", expected: "temperature and gamma above 0")
         }

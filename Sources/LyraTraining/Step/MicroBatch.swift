@@ -36,6 +36,8 @@ struct MicroBatch {
     var turns: [Int] = []
     var isContext: [Bool] = []
     var isQuery: [Bool] = []
+    /// For each turn (one for a sample without), what its answer rests on, where that is known and the extractor chooses.
+    var evidence: [PackedSequences.Evidence?] = []
     /// Tokens whose state predicts a supervised one, and that one.
     var predictors: [Int32] = []
     var targets: [Int32] = []
@@ -140,7 +142,7 @@ struct MicroBatchBuilder {
         var visionTokens = 0, speechTokens = 0
         var pictures: [(frames: [RGBImage], vision: VisionConfiguration)] = []
         for (number, sample) in samples.enumerated() {
-            let start = sources.count
+            let start = sources.count, speechesBefore = batch.speeches.count
             var media = sample.media[...]
             var positions = Positions(startingAt: 0)
             var labels: [Int32] = [], seenContext = false
@@ -199,6 +201,7 @@ struct MicroBatchBuilder {
                 labels += Array(repeating: TrainingSample.ignored, count: count)
             }
             batch.supervise(labels, from: start, units: sample.units)
+            batch.evidence += Self.evidence(of: sample, in: batch.speeches[speechesBefore...].first?.rows)
             batch.positions.append(positions)
             batch.lengths.append(sources.count - start)
         }
@@ -217,6 +220,18 @@ struct MicroBatchBuilder {
             }
         }
         return batch
+    }
+}
+
+extension MicroBatchBuilder {
+    /// - Parameter recording: rows of the sample's first one.
+    private static func evidence(of sample: TrainingSample, in recording: Range<Int>?) -> [PackedSequences.Evidence?] {
+        let turns = max(1, sample.turns.count)
+        guard let recording, sample.usesExtractor, sample.evidence.count == turns else { return Array(repeating: nil, count: turns) }
+        return sample.evidence.map { stretches in
+            let stated = stretches.flatMap { $0.clamped(to: 0..<recording.count) }.map { Int32(recording.lowerBound + $0) }
+            return stated.isEmpty ? nil : .init(recording: Int32(recording.lowerBound)..<Int32(recording.upperBound), stated: stated)
+        }
     }
 }
 

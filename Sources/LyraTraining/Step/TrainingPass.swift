@@ -3,18 +3,23 @@ import Foundation
 import LyraModel
 import MLX
 
-/// How the parts of the loss are weighed: total = answer CE + λ LCMR + speech CTC; λ is the regulariser's weight.
+/// How the parts of the loss are weighed: total = answer CE + λ LCMR + speech CTC + evidence; λ is the regulariser's weight.
 public struct LossWeights: Sendable, Codable, Equatable {
     /// Of the cross-entropy of the answers' tokens.
     public var answer: Float
     /// Of the CTC loss of the speech generator; 0 leaves it out.
     public var speech: Float
-    public init(answer: Float = 1, speech: Float = 0) { (self.answer, self.speech) = (answer, speech) }
+    /// Of the cross-entropy of the extractor's attention to what answers rest on (`evidence` of the data); 0 leaves it out.
+    public var evidence: Float
+    public init(answer: Float = 1, speech: Float = 0, evidence: Float = 0) {
+        (self.answer, self.speech, self.evidence) = (answer, speech, evidence)
+    }
 
     public init(from decoder: any Swift.Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         answer = try values.decodeIfPresent(Float.self, forKey: .answer) ?? 1
         speech = try values.decodeIfPresent(Float.self, forKey: .speech) ?? 0
+        evidence = try values.decodeIfPresent(Float.self, forKey: .evidence) ?? 0
     }
 }
 
@@ -26,6 +31,8 @@ struct StepTotals: Equatable {
     var transcripts = 0
     /// Units of spoken answers.
     var units = 0
+    /// Questions whose answers' evidence is known.
+    var evidence = 0
     /// Processes that are to stop.
     var stops = 0
 
@@ -37,6 +44,7 @@ struct StepTotals: Equatable {
             targets += batch.targets.count
             transcripts += batch.transcripts
             units += batch.spoken.reduce(0) { $0 + $1.units.count }
+            evidence += batch.evidence.count { $0 != nil }
         }
     }
 }
@@ -51,11 +59,28 @@ public struct StepLosses: Sendable, Equatable, Codable {
     public var regulariser: Float = 0
     /// Sum over spoken answers, divided by the number of their units.
     public var speech: Float = 0
+    /// Mean over questions whose answers' evidence is known.
+    public var evidence: Float = 0
 
-    static func + (a: StepLosses, b: StepLosses) -> StepLosses {
-        StepLosses(
-            total: a.total + b.total, answer: a.answer + b.answer, regulariser: a.regulariser + b.regulariser,
-            speech: a.speech + b.speech)
+    init() {}
+    /// As ``values`` has them.
+    init(_ values: [Float]) {
+        for (path, value) in zip(Self.parts, values) { self[keyPath: path] = value }
+    }
+
+    private static var parts: [WritableKeyPath<StepLosses, Float>] { [\.total, \.answer, \.regulariser, \.speech, \.evidence] }
+    var values: [Float] { Self.parts.map { self[keyPath: $0] } }
+
+    static func + (a: StepLosses, b: StepLosses) -> StepLosses { StepLosses(zip(a.values, b.values).map(+)) }
+
+    /// Logs of runs before there was a part do not have it.
+    public init(from decoder: any Swift.Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        total = try values.decode(Float.self, forKey: .total)
+        answer = try values.decode(Float.self, forKey: .answer)
+        regulariser = try values.decode(Float.self, forKey: .regulariser)
+        speech = try values.decode(Float.self, forKey: .speech)
+        evidence = try values.decodeIfPresent(Float.self, forKey: .evidence) ?? 0
     }
 }
 
@@ -98,13 +123,9 @@ struct TrainingPass {
         return (Self.read(values), correct)
     }
 
-    private static func read(_ values: [MLXArray]) -> StepLosses {
-        StepLosses(
-            total: values[0].item(Float.self), answer: values[1].item(Float.self), regulariser: values[2].item(Float.self),
-            speech: values[3].item(Float.self))
-    }
+    private static func read(_ values: [MLXArray]) -> StepLosses { StepLosses(values.map { $0.item(Float.self) }) }
 
-    /// [total, answer, regulariser, speech]
+    /// In the order of ``StepLosses/values``.
     private func losses(
         _ batch: MicroBatch, _ masters: [String: MLXArray], of totals: StepTotals, dropout: UInt64?,
         inspect: ([MLXArray].Element, [Int32]) -> Void = { _, _ in }
@@ -114,7 +135,7 @@ struct TrainingPass {
         // [windows, tokens, hidden]
         let speech = batch.windows.isEmpty ? nil : networks.projector(try frames(batch, networks))
         let zero = MLXArray(Float(0))
-        var answer = zero, align = zero, units = zero
+        var answer = zero, align = zero, units = zero, evidence = zero
         if !batch.targets.isEmpty {
             var pieces = [decoder.embed(batch.text)]
             if !batch.pictures.isEmpty { pieces.append(try vision(batch.pictures, networks)) }
@@ -122,14 +143,16 @@ struct TrainingPass {
             let all = pieces.count == 1 ? pieces[0] : concatenated(pieces, axis: 0)
             let packed = PackedSequences(
                 embeddings: all[MLXArray(batch.sources, [batch.sources.count])], positions: batch.positions,
-                lengths: batch.lengths, turns: batch.turns, isContext: batch.isContext, isQuery: batch.isQuery)
+                lengths: batch.lengths, turns: batch.turns, isContext: batch.isContext, isQuery: batch.isQuery,
+                evidence: lossWeights.evidence != 0 ? batch.evidence : [])
             let speaks = lossWeights.speech != 0 && !batch.spoken.isEmpty
             let speaking = speaks ? generatorLoss.rows(predictors: batch.spoken.flatMap { batch.predictors[$0.predictors] }) : []
-            let (states, tokens) = decoder(
+            let result = decoder(
                 packed, adapter: weights.adapter?.kind, extractor: extractor,
                 wanted: Set((lossWeights.answer != 0 ? batch.predictors : []) + speaking),
                 layer: layerRunner(decoder, masters, dropout))
-            let place = Dictionary(uniqueKeysWithValues: zip(tokens, Int32(0)...))
+            let states = result.states, place = Dictionary(uniqueKeysWithValues: zip(result.tokens, Int32(0)...))
+            if let cost = result.evidence { evidence = cost / Float(max(1, totals.evidence)) }
             func rows(_ tokens: [Int32]) -> [Int32] { tokens.compactMap { place[$0] } }
             if lossWeights.answer != 0 {
                 let logits = decoder.logits(of: states, rows: rows(batch.predictors))
@@ -152,8 +175,9 @@ struct TrainingPass {
             }
             align = align / Float(max(1, totals.transcripts))
         }
-        let total = answer * lossWeights.answer + align * regulariserWeight + units * lossWeights.speech
-        return [total, answer, align, units]
+        let total =
+            answer * lossWeights.answer + align * regulariserWeight + units * lossWeights.speech + evidence * lossWeights.evidence
+        return [total, answer, align, units, evidence]
     }
 
     /// How layers run: kept, or computed again for gradients.

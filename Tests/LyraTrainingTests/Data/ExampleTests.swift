@@ -21,6 +21,8 @@ import Testing
         #expect(
             try example(#"{"long_speech":["a","b"],"speech_asr":["x",null],"image":null,"video":["v"],"units":[3,3,4],"conversations":[]}"#)
                 == Example(videos: ["v"], speeches: ["a", "b"], transcripts: ["x", nil], units: [3, 4], turns: []))
+        #expect(
+            try example(#"{"speech":"s","evidence":[[[0.5,2],[7,7.25e0]],[]],"conversations":[]}"#).evidence == [[0.5...2, 7...7.25], []])
         #expect(try example(#"{"unknown":{"deep":[1,{"a":null}]},"conversations":[{"from":"user","value":"\u00e9\ud83d\ude00"}]}"#).turns[0].text == "é😀")
     }
 
@@ -45,6 +47,12 @@ import Testing
         (#"{"units":[],"conversations":[]}"#, "units", "there are none"),
         (#"{"units":[1],"tgt_unit":"<1>","conversations":[]}"#, "wrong_key", "two keys"),
         (#"{"units":{},"conversations":[]}"#, "units", "expected a list"),
+        (#"{"evidence":[[1,2]],"conversations":[]}"#, "wrong_key", "evidence: expected for each answer"),
+        (#"{"evidence":[[["1",2]]],"conversations":[]}"#, "wrong_key", "evidence[0]: expected [start, end]"),
+        (#"{"evidence":[[[1e999,2]]],"conversations":[]}"#, "not_json", "expected a number"),
+        (#"{"evidence":[[],[[3,2]]],"conversations":[]}"#, "wrong_key", "evidence[1]: expected [start, end]"),
+        (#"{"evidence":[[[-1,2]]],"conversations":[]}"#, "wrong_key", "evidence[0]: expected [start, end]"),
+        (#"{"evidence":[[[1]]],"conversations":[]}"#, "wrong_key", "evidence[0]: expected [start, end]"),
         (#"{"conversations":"hi"}"#, "wrong_key", "conversations: expected a list"),
         (#"{"conversations":["hi"]}"#, "wrong_key", "conversations[0]: expected an object"),
         (#"{"conversations":[{"from":"human"}]}"#, "wrong_key", "conversations[0].value: it is missing"),

@@ -27,7 +27,7 @@ import Testing
     }
 
     /// The same of a recording, asked about by voice and in writing.
-    private func heard(independent: Bool) throws -> [TrainingSample] {
+    func heard(independent: Bool) throws -> [TrainingSample] {
         let folder = try DataFolder(), encoder = try tinyEncoder()
         // Whole windows that are nowhere alike, so that no two tokens are worth the same to an extractor.
         for (number, name) in ["r.wav", "q.wav", "s.wav"].enumerated() {
