@@ -31,8 +31,8 @@ struct QuantizeCommand: AsyncParsableCommand {
             with a scale and a bias each, "quantization" in config.json), and what those write is read likewise. One tensor \
             is in memory at a time. Nothing is overwritten.
 
-            Norms, biases, convolutions and adapters stay as they are, and so do matrices whose rows are no whole groups. What \
-            the copy's answers lose is measured by `lyra compare`.
+            Norms, biases and convolutions stay as they are, and so do matrices whose rows are no whole groups. Adapters take the \
+            type of the weights they belong to, where they are in float32. What the copy's answers lose is measured by `lyra compare`.
 
             Examples:
               lyra quantize Lyra_Mini_3B Lyra_Mini_3B_4bit

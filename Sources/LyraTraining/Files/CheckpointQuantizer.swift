@@ -48,6 +48,7 @@ public struct CheckpointQuantizer {
     ) throws -> Summary {
         var writer = CheckpointWriter(base, configuration), summary = Summary(), names: [String] = []
         writer.keepsAdapters = true
+        if let type = try WeightFiles.open(base.model).describe("model.embed_tokens.weight")?.dtype, type != .float32 { writer.adapterType = type }
         for (part, place, setting) in [(ModelPart.model, base.model, model), (.vision, base.vision, vision), (.whisper, base.speech, speech)] {
             guard let place else { continue }
             guard try Quantization.load(place) == nil else { throw QuantizationError.isQuantized(place) }

@@ -15,6 +15,8 @@ public struct CheckpointWriter {
     public var dtype: DType?
     /// Whether adapters of the base are copied. They fit the base's weights alone.
     public var keepsAdapters = false
+    /// What float32 tensors of copied adapters become; nil: they stay.
+    var adapterType: DType?
     /// Adapters that are written into the checkpoint.
     public var adapters: [Adapter: AdapterFiles] = [:]
     /// Writes projectors of adapters in the release's form.
@@ -241,7 +243,16 @@ public struct CheckpointWriter {
 
     private func writeAdapters(in folder: String) throws {
         for (adapter, source) in base.adapters where keepsAdapters && adapters[adapter] == nil {
-            try FileManager.default.copyItem(atPath: source, toPath: "\(folder)/\(adapter.folder)")
+            let place = "\(folder)/\(adapter.folder)"
+            try FileManager.default.copyItem(atPath: source, toPath: place)
+            guard let adapterType else { continue }
+            for file in ["adapter_model.safetensors", "non_lora_trainables.safetensors"] where FileManager.default.fileExists(atPath: "\(place)/\(file)") {
+                let stored = try SafetensorsFile(URL(fileURLWithPath: "\(source)/\(file)"))
+                let arrays = try stored.names.map { ($0, try stored.array(named: $0)) }
+                try SafetensorsWriter.save(
+                    Dictionary(uniqueKeysWithValues: arrays.map { ($0, $1.dtype == .float32 ? $1.asType(adapterType) : $1) }),
+                    metadata: ["format": "pt"], to: URL(fileURLWithPath: "\(place)/\(file)"))
+            }
         }
         for (adapter, files) in adapters {
             let place = "\(folder)/\(adapter.folder)"

@@ -79,6 +79,27 @@ import Testing
         }
     }
 
+    /// Training writes adapters in float32, which is more than the weights under them have.
+    @Test func adaptersTakeTheTypeOfTheWeights() throws {
+        let folder = try DataFolder(), root = folder.file("plain")
+        try RandomCheckpoint.write(preset: .tiny, seed: 5, to: root, dtype: .bfloat16)
+        let (location, configuration) = try ModelLocation.resolve(root)
+        let file = try #require(location.adapters[.speech]) + "/adapter_model.safetensors", stored = try SafetensorsFile(URL(fileURLWithPath: file))
+        let trained = Dictionary(uniqueKeysWithValues: try stored.names.map { ($0, (try stored.array(named: $0)).asType(.float32) * 1.003) })
+        eval(Array(trained.values))
+        try SafetensorsWriter.save(trained, metadata: ["format": "pt"], to: URL(fileURLWithPath: file))
+        let out = folder.file("8")
+        _ = try quantizer(8).write(location, configuration, to: out)
+        let copy = try SafetensorsFile(URL(fileURLWithPath: out + "/speech_lora/adapter_model.safetensors"))
+        #expect(copy.names == stored.names)
+        for name in copy.names {
+            let array = try copy.array(named: name), expected = try #require(trained[name])
+            #expect(array.dtype == .bfloat16 && array.asType(.float32).asArray(Float.self) == expected.asType(.bfloat16).asType(.float32).asArray(Float.self))
+        }
+        let other = "/adapter_model.safetensors"
+        #expect(try Data(contentsOf: URL(fileURLWithPath: out + "/long_speech_lora" + other)) == Data(contentsOf: URL(fileURLWithPath: try #require(location.adapters[.longSpeech]) + other)))
+    }
+
     /// Products of few rows round activations to 16 bits, 2^-16 of the largest of a group, at each of a model's some thirty
     /// products in a row: 8e-5 if errors add like random ones.
     private static let rounding: Float = 1.5e-4
