@@ -162,6 +162,13 @@ import Testing
         var plan = plan(folder, ["long": 2])
         plan.audio = .opus
         _ = try await DataSet.write(plan)
+        // Training is told where every answer's facts are.
+        for line in try folder.lines("train/long.jsonl") {
+            let evidence = try #require(line["evidence"] as? [[[Double]]]), length = try #require(line["seconds"] as? Double)
+            #expect(2 * evidence.count == (line["conversations"] as? [[String: String]])?.count && evidence.contains { !$0.isEmpty })
+            #expect(evidence.joined().allSatisfy { $0.count == 2 && $0[0] < $0[1] && $0[1] <= length })
+            #expect(line["fact_seconds"] as? [Double] == evidence.joined().map { $0[0] })
+        }
         let spoken = try folder.lines("train/long.jsonl").compactMap { $0["speech"] as? [String] }
         #expect(!spoken.isEmpty)
         for files in spoken {
