@@ -32,7 +32,8 @@ struct QuantizeCommand: AsyncParsableCommand {
             is in memory at a time. Nothing is overwritten.
 
             Norms, biases and convolutions stay as they are, and so do matrices whose rows are no whole groups. Adapters take the \
-            type of the weights they belong to, where they are in float32. What the copy's answers lose is measured by `lyra compare`.
+            type of the weights they belong to, where they are float32 in safetensors. What the copy's answers lose is measured by \
+            `lyra compare`.
 
             Examples:
               lyra quantize Lyra_Mini_3B Lyra_Mini_3B_4bit

@@ -95,6 +95,22 @@ import Testing
         #expect(bad?.localizedDescription.contains("evidence: 1 lists for 2 answers") == true)
     }
 
+    /// A weight that would do nothing is refused.
+    @Test func itNeedsAnExtractor() throws {
+        var configuration = TrainingConfiguration(stage: .longSpeech, model: "m", output: "o", data: [DataSource("d.jsonl")])
+        configuration.lossWeights.evidence = 0.3
+        #expect(throws: ConfigurationError.self) { try configuration.check() }
+        configuration.extractor = ExtractorOptions(gap: 3, keepRate: 0.4)
+        #expect(throws: Never.self) { try configuration.check() }
+    }
+
+    /// A run from before there was this part can be gone on with.
+    @Test func olderLogsAreRead() throws {
+        let written = Data(#"{"total":1.5,"answer":1,"regulariser":0.25,"speech":2}"#.utf8), losses = try JSONDecoder().decode(StepLosses.self, from: written)
+        #expect(losses.values == [1.5, 1, 0.25, 2, 0])
+        #expect(try JSONDecoder().decode(StepLosses.self, from: JSONEncoder().encode(StepLosses([5, 4, 3, 2, 1]))).values == [5, 4, 3, 2, 1])
+    }
+
     private func json(_ texts: [String]) throws -> String {
         let turns = texts.enumerated().map { ["from": $0 % 2 == 0 ? "human" : "gpt", "value": $1] }
         return String(decoding: try JSONSerialization.data(withJSONObject: turns), as: UTF8.self)

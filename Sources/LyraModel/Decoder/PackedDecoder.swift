@@ -21,7 +21,7 @@ package struct PackedSequences {
     package var evidence: [Evidence?]
 
     /// Tokens of a recording, and those among them that tell what is asked.
-    package struct Evidence: Equatable {
+    package struct Evidence {
         package var recording: Range<Int32>
         package var stated: [Int32]
 
@@ -90,7 +90,8 @@ extension Decoder {
             // Each [rows, heads, headDim].
             let queries = layers[index].queries(before, turned, adapter: adapter)[0], keys = layers[index].keys(before, turned, adapter: adapter)[0]
             if let cost = evidenceLoss(queries, keys, scale: layers[index].scale, questions.flatMap(\.self), tokens, input) {
-                evidence = (evidence ?? MLXArray(Float(0))) + cost / Float(boundaries.count)
+                let share = cost / Float(boundaries.count)
+                evidence = evidence.map { $0 + share } ?? share
             }
             let kept = survivors(stopGradient(queries), stopGradient(keys), scale: layers[index].scale, questions, tokens, turns: turns, input, extractor)
             guard kept.rows.count != tokens.count || kept.lengths.count != lengths.count else { continue }
