@@ -20,6 +20,8 @@ public struct SpeechAugmentation: Sendable, Equatable, Codable {
     public var pause = Effect(0.9, 0...0.3)
     /// Speed, and pitch with it: 1.1 is faster and higher.
     public var speed = Effect(0.5, 0.9...1.1)
+    /// How much louder or softer parts of the spectrum are than they were, at most, in dB: other voices and other microphones.
+    public var tone = Effect(0.5, 2...12)
     /// Seconds until a room's echo is 60 dB down.
     public var room = Effect(0.3, 0.1...0.5)
     /// Highest frequency that remains, in Hz.
@@ -40,6 +42,7 @@ public struct SpeechAugmentation: Sendable, Equatable, Codable {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         pause = try values.decodeIfPresent(Effect.self, forKey: .pause) ?? pause
         speed = try values.decodeIfPresent(Effect.self, forKey: .speed) ?? speed
+        tone = try values.decodeIfPresent(Effect.self, forKey: .tone) ?? tone
         room = try values.decodeIfPresent(Effect.self, forKey: .room) ?? room
         lowPass = try values.decodeIfPresent(Effect.self, forKey: .lowPass) ?? lowPass
         highPass = try values.decodeIfPresent(Effect.self, forKey: .highPass) ?? highPass
@@ -54,8 +57,8 @@ public struct SpeechAugmentation: Sendable, Equatable, Codable {
             let isRight = (0...1).contains(effect.probability) && range.contains(effect.lowest) && range.contains(effect.highest)
             return isRight ? nil : "\(name): expected a probability from 0 to 1, lowest and highest from \(range.lowerBound) to \(range.upperBound)"
         }
-        return problem("pause", pause, 0...60) ?? problem("speed", speed, 0.2...5) ?? problem("room", room, 0...10)
-            ?? problem("low_pass", lowPass, 1...1e6) ?? problem("high_pass", highPass, 1...1e6) ?? problem("noise", noise, -100...200)
+        return problem("pause", pause, 0...60) ?? problem("speed", speed, 0.2...5) ?? problem("tone", tone, 0...60)
+            ?? problem("room", room, 0...10) ?? problem("low_pass", lowPass, 1...1e6) ?? problem("high_pass", highPass, 1...1e6) ?? problem("noise", noise, -100...200)
             ?? problem("gain", gain, -200...100) ?? problem("codec", codec, 1...1e6)
     }
 
@@ -67,7 +70,7 @@ public struct SpeechAugmentation: Sendable, Equatable, Codable {
     }()
 
     private static var effects: [WritableKeyPath<SpeechAugmentation, Effect>] {
-        [\.pause, \.speed, \.room, \.lowPass, \.highPass, \.noise, \.gain, \.codec]
+        [\.pause, \.speed, \.tone, \.room, \.lowPass, \.highPass, \.noise, \.gain, \.codec]
     }
 
     /// A version of the recording. What would go beyond full scale is clipped.
@@ -85,6 +88,7 @@ public struct SpeechAugmentation: Sendable, Equatable, Codable {
         var sound = samples
         if let (factor, _) = drawn(speed, "speed") { sound = Self.resampled(sound, by: factor) }
         if let (seconds, _) = drawn(pause, "pause") { sound.insert(contentsOf: repeatElement(0, count: Int(seconds * sampleRate)), at: 0) }
+        if let (decibels, random) = drawn(tone, "tone") { Self.equalise(&sound, decibels, sampleRate, random) }
         if let (seconds, random) = drawn(room, "room") { sound = Self.reverberated(sound, seconds, sampleRate, random) }
         if let (frequency, _) = drawn(lowPass, "lowPass") { Biquad(lowPass: frequency, sampleRate).apply(to: &sound) }
         if let (frequency, _) = drawn(highPass, "highPass") { Biquad(highPass: frequency, sampleRate).apply(to: &sound) }
@@ -110,6 +114,16 @@ public struct SpeechAugmentation: Sendable, Equatable, Codable {
             let (a, b, c, d) = (at(-1), at(0), at(1), at(2))
             return b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)))
         }
+    }
+
+    /// An equaliser with a band an octave, each of which is turned by up to so many dB. The whole is as loud as before.
+    private static func equalise(_ samples: inout [Float], _ decibels: Double, _ rate: Double, _ random: SeededRandom) {
+        var random = random
+        let before = power(samples)
+        for frequency in [125.0, 250, 500, 1_000, 2_000, 4_000, 7_000] {
+            Biquad(band: frequency, decibels: random.real(-decibels...decibels), rate).apply(to: &samples)
+        }
+        setPower(&samples, before)
     }
 
     /// Schroeder's reverberator: echoes that feed back on themselves, then all-pass filters that spread them.
@@ -140,11 +154,7 @@ public struct SpeechAugmentation: Sendable, Equatable, Codable {
         }
         let share = Float(random.real(0.2...0.6)), before = power(samples)
         var result = zip(samples, wet).map { $0 + share * $1 }
-        let after = power(result)
-        if after > 0 {
-            let factor = (before / after).squareRoot()
-            for i in result.indices { result[i] *= factor }
-        }
+        setPower(&result, before)
         return result
     }
 
@@ -187,26 +197,50 @@ public struct SpeechAugmentation: Sendable, Equatable, Codable {
     private static func power(_ samples: [Float]) -> Float {
         samples.reduce(0) { $0 + $1 * $1 } / Float(max(1, samples.count))
     }
+
+    private static func setPower(_ samples: inout [Float], _ wanted: Float) {
+        let own = power(samples)
+        guard own > 0 else { return }
+        let factor = (wanted / own).squareRoot()
+        for i in samples.indices { samples[i] *= factor }
+    }
 }
 
-/// A filter of the second order, applied twice for a steeper edge. Formulas: Bristow-Johnson's cookbook.
+/// A filter of the second order; those with an edge are applied twice, for a steeper one. Formulas: Bristow-Johnson's cookbook.
 private struct Biquad {
     private let b: (Float, Float, Float)
     private let a: (Float, Float)
+    private let passes: Int
 
     init(lowPass frequency: Double, _ rate: Double) { self.init(frequency, rate, isHighPass: false) }
     init(highPass frequency: Double, _ rate: Double) { self.init(frequency, rate, isHighPass: true) }
 
     private init(_ frequency: Double, _ rate: Double, isHighPass: Bool) {
-        let angle = 2 * Double.pi * min(max(frequency, 1), 0.49 * rate) / rate
-        let cosine = cos(angle), alpha = sin(angle) / 2.squareRoot(), a0 = 1 + alpha
+        let (sine, cosine) = Self.angle(frequency, rate), alpha = sine / 2.squareRoot()
         let edge = isHighPass ? (1 + cosine) / 2 : (1 - cosine) / 2
-        b = (Float(edge / a0), Float((isHighPass ? -2 : 2) * edge / a0), Float(edge / a0))
-        a = (Float(-2 * cosine / a0), Float((1 - alpha) / a0))
+        self.init((edge, (isHighPass ? -2 : 2) * edge, edge), (1 + alpha, -2 * cosine, 1 - alpha), passes: 2)
+    }
+
+    /// A band of an octave and a half around the frequency, louder or softer by so much.
+    init(band frequency: Double, decibels: Double, _ rate: Double) {
+        let (sine, cosine) = Self.angle(frequency, rate), alpha = sine / 2, amplitude = pow(10, decibels / 40)
+        self.init(
+            (1 + alpha * amplitude, -2 * cosine, 1 - alpha * amplitude), (1 + alpha / amplitude, -2 * cosine, 1 - alpha / amplitude), passes: 1)
+    }
+
+    private init(_ b: (Double, Double, Double), _ a: (Double, Double, Double), passes: Int) {
+        self.b = (Float(b.0 / a.0), Float(b.1 / a.0), Float(b.2 / a.0))
+        self.a = (Float(a.1 / a.0), Float(a.2 / a.0))
+        self.passes = passes
+    }
+
+    private static func angle(_ frequency: Double, _ rate: Double) -> (sine: Double, cosine: Double) {
+        let angle = 2 * Double.pi * min(max(frequency, 1), 0.49 * rate) / rate
+        return (sin(angle), cos(angle))
     }
 
     func apply(to samples: inout [Float]) {
-        for _ in 0..<2 {
+        for _ in 0..<passes {
             var (x1, x2, y1, y2): (Float, Float, Float, Float) = (0, 0, 0, 0)
             for i in samples.indices {
                 let x = samples[i], y = b.0 * x + b.1 * x1 + b.2 * x2 - a.0 * y1 - a.1 * y2

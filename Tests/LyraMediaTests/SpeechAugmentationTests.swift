@@ -42,6 +42,7 @@ struct SpeechAugmentationTests {
         #expect(only { $0.pause = .init(1, -1...0.3) }.problem?.hasPrefix("pause:") == true)
         #expect(only { $0.pause = .init(1, 0...1e12) }.problem?.hasPrefix("pause:") == true)
         #expect(only { $0.speed = .init(1, 0...1) }.problem?.hasPrefix("speed:") == true)
+        #expect(only { $0.tone = .init(1, 0...100) }.problem?.hasPrefix("tone:") == true)
         #expect(only { $0.codec = .init(1.5, 32...64) }.problem?.hasPrefix("codec:") == true)
     }
 
@@ -65,6 +66,19 @@ struct SpeechAugmentationTests {
         #expect(power(highPass.apply(low, seed: 0)) < 0.001 * power(low))
         #expect(abs(power(lowPass.apply(low, seed: 0)) / power(low) - 1) < 0.02)
         #expect(abs(power(highPass.apply(high, seed: 0)) / power(high) - 1) < 0.02)
+    }
+
+    /// What is low and what is high become louder and softer against each other, by no more than both bands can be turned; the whole stays as loud.
+    @Test func tonesAreTurned() {
+        let low = sine(250, rate: 16_000, seconds: 1), high = sine(4_000, rate: 16_000, seconds: 1)
+        let both = zip(low, high).map { 0.1 * ($0 + $1) }
+        let level = { (sound: [Float], part: [Float]) in 20 * log10(abs(zip(sound, part).reduce(0) { $0 + Double($1.0 * $1.1) })) }
+        let changes = (0..<40).map { seed in
+            let turned = only { $0.tone = .init(1, 12...12) }.apply(both, seed: UInt64(seed))
+            #expect(abs(power(turned) / power(both) - 1) < 0.01)
+            return level(turned, low) - level(turned, high)
+        }
+        #expect(changes.contains { $0 > 6 } && changes.contains { $0 < -6 } && changes.allSatisfy { abs($0) < 48 })
     }
 
     /// After the sound has ended, the room goes on; its level falls by 60 dB in the time given.
