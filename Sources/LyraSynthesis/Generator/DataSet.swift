@@ -36,7 +36,7 @@ public struct SynthesisProgress: Sendable {
 /// Generates data sets.
 public enum DataSet {
     /// Part of every folder's settings: a new version of the world is not mixed with an old one.
-    static let version = 8
+    static let version = 9
 
     /// What has been written.
     public struct Summary: Sendable {

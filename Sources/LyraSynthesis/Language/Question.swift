@@ -15,10 +15,10 @@ struct Question: Sendable, Equatable {
     ///   - others: what is accepted, too.
     ///   - opening: what the answer says before the value; nil: ``opening(_:_:)``.
     init(_ kind: String, _ text: String, _ value: String, others: [String] = [], opening: String? = nil) {
-        let sentence = (opening ?? Self.opening(kind, value)) + value
+        let opening = opening ?? Self.opening(kind, value), plain = [value.lowercased()] + others
         (self.kind, self.text) = (kind, text)
-        answer = sentence.capitalised + "."
-        accepted = [value.lowercased()] + (sentence == value ? [] : [sentence.lowercased()]) + others
+        answer = (opening + value).capitalised + "."
+        accepted = plain + (opening.isEmpty ? [] : plain.map { opening + $0 })
     }
 
     /// Answers are sentences, so that what is named stands within one: there a word has the tokens that it has in texts, and that

@@ -175,10 +175,12 @@ struct ShapeScene: Scene {
         let names = referable(&random)
         guard let first = names.first, let second = names.first(where: { $0.shape.isBig != first.shape.isBig }) else { return nil }
         let asksBig = random.chance(0.5)
-        let answer = first.shape.isBig == asksBig ? first.name : second.name
+        let (answer, other) = first.shape.isBig == asksBig ? (first, second) : (second, first)
+        // "The ring or the red circle": of these two, "the circle" is one.
+        let kind = answer.shape.kind == other.shape.kind ? nil : answer.shape.kind.rawValue
         return Question(
             "bigger", Wordings.bigger.text(split, &random, asksBig ? "bigger" : "smaller", first.name, second.name),
-            "the " + answer, others: [answer])
+            "the " + answer.name, others: [answer.name] + (kind.map { ["the " + $0, $0] } ?? []))
     }
 
     private func size(_ split: Split, _ random: inout SeededRandom) -> Question? {

@@ -44,10 +44,12 @@ enum Wordings {
         validation: ["Describe what you see."], test: ["Describe what is in the picture.", "What can you see in the picture?"])
 
     static let front = Wording(
-        ["Which shape is in front?", "What is in front?", "Name the shape in front.", "What is the shape in front?", "Which one is in front?"],
+        ["Which shape is in front?", "What is in front?", "Name the shape in front.", "What is the shape in front?", "Which one is in front?",
+         "Which is the one in front?", "Name the shape that is in front."],
         validation: ["Say which shape is in front."], test: ["What shape do you see in front?", "Name the one in front."])
     static let behind = Wording(
-        ["Which shape is behind?", "What is behind?", "Name the shape behind.", "What is the shape behind?", "Which one is behind?"],
+        ["Which shape is behind?", "What is behind?", "Name the shape behind.", "What is the shape behind?", "Which one is behind?",
+         "Which is the one behind?", "Name the shape that is behind."],
         validation: ["Say which shape is behind."], test: ["What shape do you see behind?", "Name the one behind."])
     static let inFront = Wording(
         ["Is the {a} in front of the {b}?", "The {a}, is it in front of the {b}?", "Do you see the {a} in front of the {b}?",
