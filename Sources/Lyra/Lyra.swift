@@ -73,7 +73,7 @@ public actor Lyra {
             adapters: options.adapters)
         self.options = options
         self.location = location
-        precision = options.precision ?? (Kernel.hasFastBFloat16 ? .bf16 : .f32)
+        precision = options.precision ?? .fastest
         tokenizer = try Tokenizer(directory: URL(fileURLWithPath: location.model))
         let model = try LyraModel(location, configuration, precision: precision, cacheFormat: options.cacheFormat)
         self.model = model

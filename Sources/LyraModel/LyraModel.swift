@@ -14,6 +14,9 @@ public enum Precision: String, Sendable, CaseIterable, Codable {
 
     /// Element type of what is not a matrix product of integers.
     public var dtype: DType { self == .f32 ? .float32 : .bfloat16 }
+
+    /// What products are fastest in without being rounded to integers: ``bf16`` on a GPU and where the processor has instructions for it.
+    public static let fastest: Precision = (try? Device.current) == .gpu || Kernel.hasFastBFloat16 ? .bf16 : .f32
 }
 
 /// A part of the system that a request needs and the checkpoint lacks.

@@ -88,6 +88,10 @@ import Testing
         let again = try Lyra.run(["train", file])
         #expect(again.status == 1)
         #expect(again.errors.contains("--resume"))
+        // Ended there, it has a result.
+        let ended = try Lyra.run(["train", file, "--resume", "--maximum-steps", "1"])
+        #expect(ended.status == 0 && ended.output.contains("run/speech_lora"), "\(ended.errors)")
+        #expect(try losses(folder).count == done)
     }
 
     @Test(arguments: [

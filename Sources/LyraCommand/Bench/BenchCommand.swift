@@ -101,7 +101,7 @@ struct BenchCommand: AsyncParsableCommand {
         if train {
             guard model.model == nil else { throw UsageError("--train measures random weights: give --preset instead of --model") }
             let bench = TrainBench(
-                cases: preset.map { [TrainCase.named($0)] } ?? TrainCase.all, precision: model.precision ?? (Kernel.hasFastBFloat16 ? .bf16 : .f32), runs: plan.runs)
+                cases: preset.map { [TrainCase.named($0)] } ?? TrainCase.all, precision: model.precision ?? .fastest, runs: plan.runs)
             return try Terminal.shared.write(try await bench.run())
         }
         guard preset == nil || model.model == nil else { throw UsageError("say what to measure: either --preset or --model DIR") }

@@ -33,7 +33,8 @@ struct TrainCommand: AsyncParsableCommand {
             A run is described by a JSON file; --print-config writes one with the paper's settings to start from. Options \
             given here take precedence over the file. Checkpoints, metrics.jsonl, losses.svg and the result go into the \
             configuration's output folder. Ctrl-C stops after the step at hand and leaves a checkpoint; --resume goes on \
-            from the newest one, also after a crash, with the same steps that would have followed.
+            from the newest one, also after a crash, with the same steps that would have followed. With --maximum-steps it \
+            ends earlier or later; where that is no more than what is done, it only writes the result.
 
               speech-encoder    the speech encoder alone, from random weights (lyra new), by spelling what it hears
               vocoder           the vocoder alone, from recordings of one voice and their units (lyra data units)
@@ -47,6 +48,7 @@ struct TrainCommand: AsyncParsableCommand {
               lyra train --print-config stage2 --preset mini > stage2.json
               lyra train stage2.json
               lyra train stage2.json --resume
+              lyra train stage2.json --resume --maximum-steps 1   (take what there is)
               mpirun -n 2 lyra train stage2.json
             """)
 

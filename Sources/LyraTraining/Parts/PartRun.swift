@@ -65,7 +65,7 @@ struct PartRun<Training: PartTraining> {
         var weights = training.parameters
         var optimizer = settings.optimizer.make(betas: settings.betas, epsilon: settings.epsilon)
         var state = RunState()
-        state.fingerprint = "\(training.fingerprint), batch \(settings.batchSize), seed \(settings.seed), steps \(settings.steps)"
+        state.fingerprint = "\(training.fingerprint), batch \(settings.batchSize), seed \(settings.seed)"
         if resume, let found = try checkpoints.load(into: &weights, &optimizer) {
             guard found.fingerprint == state.fingerprint else {
                 throw TrainingError.unusableCheckpoint(

@@ -44,7 +44,7 @@ public struct PartSettings: Sendable, Equatable {
     /// Largest norm of all gradients together; longer ones are scaled down to it. 0: never.
     public var gradientClip = 1.0
     /// Of products; weights and the optimiser stay float32.
-    public var precision: Precision = .bf16
+    public var precision = Precision.fastest
     public var seed: UInt64 = 0
     public var checkpointEvery = 500
     public var keepCheckpoints = 2

@@ -101,9 +101,9 @@ public final class Trainer {
         }
     }
 
-    /// What must be equal for a resumed run to go on as the interrupted one would have.
+    /// What must be equal for a resumed run to go on as the interrupted one would have, but for where it ends.
     private func fingerprint() -> String {
-        "samples \(plan.samplesPerEpoch), batch \(configuration.batchSize), seed \(configuration.seed), steps \(totalSteps), "
+        "samples \(plan.samplesPerEpoch), batch \(configuration.batchSize), seed \(configuration.seed), "
             + "tensors \(weights.names.count), parameters \(weights.names.reduce(0) { $0 + (weights.trainable[$1]?.size ?? 0) })"
     }
 

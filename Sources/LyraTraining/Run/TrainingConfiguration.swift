@@ -137,7 +137,7 @@ public struct TrainingConfiguration: CheckedConfiguration, Equatable {
             (batchSize, warmupRatio) = (32, 0.09)
         }
         (schedule, weightDecay, betas, epsilon, gradientClip) = (.cosine, 0, [0.9, 0.999], 1e-8, 1)
-        (precision, gradientCheckpointing, tokensPerPass, maximumTokens) = (.bf16, true, 4_096, 25_000)
+        (precision, gradientCheckpointing, tokensPerPass, maximumTokens) = (.fastest, true, 4_096, 25_000)
         (groupsByLength, seed, compatible, shardsOptimizer) = (true, 0, false, false)
         (checkpointEvery, keepCheckpoints, explosionFactor, releaseLayout) = (500, 2, 10, false)
     }
