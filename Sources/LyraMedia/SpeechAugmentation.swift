@@ -221,7 +221,7 @@ private struct Biquad {
         self.init((edge, (isHighPass ? -2 : 2) * edge, edge), (1 + alpha, -2 * cosine, 1 - alpha), passes: 2)
     }
 
-    /// A band of an octave and a half around the frequency, louder or softer by so much.
+    /// A band around the frequency (Q = 1: 1.4 octaves), louder or softer by so much.
     init(band frequency: Double, decibels: Double, _ rate: Double) {
         let (sine, cosine) = Self.angle(frequency, rate), alpha = sine / 2, amplitude = pow(10, decibels / 40)
         self.init(
