@@ -25,11 +25,12 @@ struct Question: Sendable, Equatable {
     /// encoders learn for what is seen and heard. At the beginning of a sentence it would have others, for the capital.
     private static func opening(_ kind: String, _ value: String) -> String {
         if [notInPicture, notInRecording, notInVideo].contains(value) { return "" }
-        if ["yes", "no"].contains(value), kind != "needle" { return "" }  // but a password, say, may be "yes"
         switch kind {
         case "describe", "command", "topics", "video", "digits": return ""
+        // A word on a sign or a password may be "yes".
         case "text": return "it says "
-        default: return "it is "
+        case "needle": return "it is "
+        default: return ["yes", "no"].contains(value) ? "" : "it is "
         }
     }
 

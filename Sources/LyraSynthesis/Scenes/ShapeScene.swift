@@ -177,10 +177,10 @@ struct ShapeScene: Scene {
         let asksBig = random.chance(0.5)
         let (answer, other) = first.shape.isBig == asksBig ? (first, second) : (second, first)
         // "The ring or the red circle": of these two, "the circle" is one.
-        let kind = answer.shape.kind == other.shape.kind ? nil : answer.shape.kind.rawValue
+        let kind = answer.shape.kind
         return Question(
             "bigger", Wordings.bigger.text(split, &random, asksBig ? "bigger" : "smaller", first.name, second.name),
-            "the " + answer.name, others: [answer.name] + (kind.map { ["the " + $0, $0] } ?? []))
+            "the " + answer.name, others: [answer.name] + (kind == other.shape.kind ? [] : ["the \(kind)", kind.rawValue]))
     }
 
     private func size(_ split: Split, _ random: inout SeededRandom) -> Question? {
