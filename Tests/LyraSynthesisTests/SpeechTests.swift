@@ -7,6 +7,7 @@ import Testing
 
 /// Whether espeak-ng, flite and festival are there.
 let hasEngines = (try? SpeechSynthesiser.requireEngines()) != nil
+let hasMoreEngines = (try? SpeechSynthesiser.requireEngines(more: true)) != nil
 let noEngines: Comment = "skipped: espeak-ng, flite, festival or its voices are not installed"
 
 @Suite(.enabled(if: hasEngines, noEngines)) struct SpeechTests {
@@ -16,8 +17,8 @@ let noEngines: Comment = "skipped: espeak-ng, flite, festival or its voices are 
 
     /// Every voice speaks: for as long as speech takes, not clipped, at its level, with the silence asked for.
     @Test func allVoicesSpeak() throws {
-        // All of flite's and festival's, and each variant of espeak-ng in one accent.
-        let voices = Split.allCases.flatMap { split in
+        // Each variant of espeak-ng in one accent, and all of the others.
+        let voices = (hasMoreEngines ? Voice.more : []) + Split.allCases.flatMap { split in
             Voice.all(split).enumerated().filter { $1.engine != .espeak || $0 % Voice.accents.count == ($0 / 8) % 8 }.map(\.element)
         }
         #expect(voices.count > 60)
@@ -51,7 +52,8 @@ let noEngines: Comment = "skipped: espeak-ng, flite, festival or its voices are 
     }
 
     @Test func speedAndPitchAreHeard() throws {
-        for voice in [Voice(engine: .espeak, speaker: "en-us+m3", split: .train), .answering, Voice(engine: .festival, speaker: "kal_diphone", split: .train)] {
+        let usual = [Voice(engine: .espeak, speaker: "en-us+m3", split: .train), .answering, Voice(engine: .festival, speaker: "kal_diphone", split: .train)]
+        for voice in usual + (hasMoreEngines ? Voice.more : []) {
             var slow = SpokenText("The garden near the river is quiet in the morning.", voice), fast = slow
             (slow.speed, fast.speed) = (0.85, 1.2)
             let lengths = try SpeechSynthesiser().speak([slow, fast]).map { Double($0.count) - 3_200 }
@@ -65,7 +67,7 @@ let noEngines: Comment = "skipped: espeak-ng, flite, festival or its voices are 
             let steps = zip(sound, sound.dropFirst()).reduce(0.0) { $0 + Double(($1.1 - $1.0) * ($1.1 - $1.0)) }
             return (steps / sound.reduce(0.0) { $0 + Double($1 * $1) }).squareRoot()
         }
-        for voice in [Voice.answering, Voice(engine: .festival, speaker: "kal_diphone", split: .train)] {
+        for voice in [.answering, Voice(engine: .festival, speaker: "kal_diphone", split: .train)] + (hasMoreEngines ? Voice.more : []) {
             let usual = SpokenText("The garden near the river is quiet in the morning.", voice)
             for size in [0.82, 1.22] {
                 var other = usual

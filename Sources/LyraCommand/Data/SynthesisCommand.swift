@@ -114,6 +114,10 @@ struct DataSynthesisCommand: AsyncParsableCommand {
             "Folder with free-spoken-digits.tar.gz, or its files: digits by people, one of whom is kept for testing.", valueName: "dir"))
     var realSpeech: String?
 
+    @Flag(
+        help: "Voices of seven more people for training, of Debian's contrib and non-free: festvox-don festvox-rablpc16k libttspico-utils rhvoice rhvoice-english.")
+    var moreVoices = false
+
     @Flag(help: "What would be spoken stands in the text: the same world for a language model that does not hear yet. Needs no synthesisers.")
     var written = false
 
@@ -165,6 +169,7 @@ struct DataSynthesisCommand: AsyncParsableCommand {
         plan.longestMinutes = longest
         plan.only = only.isEmpty ? nil : Set(only)
         plan.realSpeech = realSpeech
+        plan.hasMoreVoices = moreVoices
         plan.isWritten = written
         for file in SynthesisPlan.files { plan.counts[file.name] = Int((Double(file.count) * scale).rounded(.up)) }
         for (name, count) in counts { if let count { plan.counts[name] = count } }

@@ -34,13 +34,14 @@ struct DataFile: Sendable {
 }
 
 enum Speakers: Sendable {
-    /// Those of training, in all sizes; as they are; half of those of validation and half as they are; those of tests.
-    case train, seen, validation, test
+    /// Those of training, in all sizes; with ``Voice/more``; as they are; half of those of validation and half as they are; those of tests.
+    case train, more, seen, validation, test
 
     /// A voice that may be heard.
     func voice(_ random: inout SeededRandom) -> Voice {
         switch self {
         case .train, .seen: .random(.train, &random)
+        case .more: .random(.train, more: true, &random)
         case .validation: .random(random.chance(0.5) ? .validation : .train, &random)
         case .test: .random(.test, &random)
         }
@@ -49,8 +50,8 @@ enum Speakers: Sendable {
     /// Something said by such a voice.
     func say(_ text: String, by voice: Voice, _ random: inout SeededRandom) -> SpokenText {
         var spoken = SpokenText(text, voice, &random)
-        // espeak-ng's variants are many; the others are five voices of three people in training.
-        if self == .train, voice.engine != .espeak, random.chance(0.7) { spoken.size = (random.real(0.82...1.22) * 100).rounded() / 100 }
+        // espeak-ng's variants are many; the others are of three people in training, ten with more.
+        if self == .train || self == .more, voice.engine != .espeak, random.chance(0.7) { spoken.size = (random.real(0.82...1.22) * 100).rounded() / 100 }
         return spoken
     }
 

@@ -62,7 +62,7 @@ public enum DataSet {
     ) async throws -> Summary {
         let files = try plan.files()
         if !plan.isWritten, files.contains(where: { $0.files.contains { [.words, .voices].contains($0.sound) } }) {
-            try SpeechSynthesiser.requireEngines()
+            try SpeechSynthesiser.requireEngines(more: plan.hasMoreVoices)
         }
         try prepare(plan)
         var shards: [Shard] = [], kept = 0
@@ -101,7 +101,7 @@ public enum DataSet {
 
     /// Makes the folder, or checks that what is in it goes with the plan.
     private static func prepare(_ plan: SynthesisPlan) throws(SynthesisError) {
-        let settings = "version \(version), seed \(plan.seed), \(plan.isWritten ? "written" : "\(plan.audio)")"
+        let settings = "version \(version), seed \(plan.seed), \(plan.isWritten ? "written" : "\(plan.audio)")\(plan.hasMoreVoices ? ", more voices" : "")"
         let path = plan.folder + "/settings.txt"
         do {
             try FileManager.default.createDirectory(atPath: plan.folder, withIntermediateDirectories: true)

@@ -17,6 +17,8 @@ public struct SynthesisPlan: Sendable {
     public var questions = 4
     /// Longest recordings of training, in minutes.
     public var longestMinutes = 10.0
+    /// Training has ``Voice/more`` too.
+    public var hasMoreVoices = false
     /// Folder with recordings of digits by people.
     public var realSpeech: String?
     /// What would be spoken stands in the text, and there are no files that are about speech itself: for a language model that
@@ -63,23 +65,24 @@ public struct SynthesisPlan: Sendable {
     }
 
     private func trainingFiles(_ digits: SpokenDigits?) -> [DataFile] {
-        Self.files.compactMap { name, usual, _ in
+        let speakers = hasMoreVoices ? Speakers.more : .train
+        return Self.files.compactMap { name, usual, _ in
             let count = counts[name] ?? usual
             switch name {
             case "pictures": return DataFile(name, count, sound: .nothing, Recipes.pictures(questions: questions))
             case "pages": return DataFile(name, count, sound: .nothing, Recipes.page(questions: questions))
             case "scenes": return DataFile(name, count, sound: .nothing, Recipes.scene(questions: questions))
             case "recall": return DataFile(name, count, sound: .nothing, Recipes.recall)
-            case "spoken": return DataFile(name, count, Recipes.spoken(.train))
-            case "transcription": return DataFile(name, count, Recipes.transcription(.train))
-            case "knowledge": return DataFile(name, count, Recipes.knowledge(.train, byVoice: 0.7))
-            case "dialogue": return DataFile(name, count, Recipes.dialogue(.train))
-            case "video": return DataFile(name, count, Recipes.video(.train, byVoice: 0.3, questions: questions))
-            case "passages": return DataFile(name, count, shardSize: 50, Recipes.passage(.train, questions: questions))
+            case "spoken": return DataFile(name, count, Recipes.spoken(speakers))
+            case "transcription": return DataFile(name, count, Recipes.transcription(speakers))
+            case "knowledge": return DataFile(name, count, Recipes.knowledge(speakers, byVoice: 0.7))
+            case "dialogue": return DataFile(name, count, Recipes.dialogue(speakers))
+            case "video": return DataFile(name, count, Recipes.video(speakers, byVoice: 0.3, questions: questions))
+            case "passages": return DataFile(name, count, shardSize: 50, Recipes.passage(speakers, questions: questions))
             case "long":
                 return DataFile(
                     name, count, shardSize: 1,
-                    Recipes.long(.train, minutes: 1...max(1, longestMinutes), needles: 12, isDense: true, others: true))
+                    Recipes.long(speakers, minutes: 1...max(1, longestMinutes), needles: 12, isDense: true, others: true))
             case "answers": return DataFile(name, count, sound: .voices, answersFile: "answer_speech", Recipes.answers())
             case "voice": return DataFile(name, count, sound: .voices, Recipes.voice)
             default: return digits.map { DataFile(name, count, sound: .people, $0.recipe()) }

@@ -1,4 +1,4 @@
-// Text -> speech by espeak-ng, flite and festival, which are run as programs.
+// Text -> speech by espeak-ng, flite, festival, RHVoice and Pico, which are run as programs.
 import Foundation
 import LyraMedia
 
@@ -6,14 +6,23 @@ import LyraMedia
 final class SpeechSynthesiser {
     private let folder: String
 
-    /// - Throws: `SpeechSynthesisError.missing` unless all three engines and their voices are installed.
-    static func requireEngines() throws(SpeechSynthesisError) {
-        var missing = [("espeak-ng", "espeak-ng"), ("flite", "flite"), ("festival", "festival")].filter { !Command.exists($0.0) }.map(\.1)
-        let voices = "/usr/share/festival/voices"
-        for (voice, package) in [
-            ("english/kal_diphone", "festvox-kallpc16k"), ("english/ked_diphone", "festvox-kdlpc16k"),
-            ("us/cmu_us_slt_arctic_hts", "festvox-us-slt-hts"),
-        ] where access("\(voices)/\(voice)", F_OK) != 0 { missing.append(package) }
+    /// - Throws: `SpeechSynthesisError.missing` unless the first three engines and their voices are installed, and what speaks
+    ///   ``Voice/more`` if that is wanted.
+    static func requireEngines(more: Bool = false) throws(SpeechSynthesisError) {
+        var programs = [("espeak-ng", "espeak-ng"), ("flite", "flite"), ("festival", "festival")]
+        var voices = [
+            ("festival/voices/english/kal_diphone", "festvox-kallpc16k"), ("festival/voices/english/ked_diphone", "festvox-kdlpc16k"),
+            ("festival/voices/us/cmu_us_slt_arctic_hts", "festvox-us-slt-hts"),
+        ]
+        if more {
+            programs += [("RHVoice-test", "rhvoice"), ("pico2wave", "libttspico-utils")]
+            voices += [
+                ("RHVoice/voices/alan", "rhvoice-english"), ("festival/voices/english/don_diphone", "festvox-don"),
+                ("festival/voices/english/rab_diphone", "festvox-rablpc16k"),
+            ]
+        }
+        let missing =
+            programs.filter { !Command.exists($0.0) }.map(\.1) + voices.filter { access("/usr/share/\($0.0)", F_OK) != 0 }.map(\.1)
         guard missing.isEmpty else { throw .missing(packages: missing) }
     }
 
@@ -44,6 +53,8 @@ final class SpeechSynthesiser {
             switch spoken.voice.engine {
             case .espeak: try runEspeak(spoken, files[index])
             case .flite: try runFlite(spoken, files[index])
+            case .rhvoice: try runRHVoice(spoken, files[index])
+            case .pico: try runPico(spoken, files[index])
             case .festival: break
             }
             let samples: [Float]
@@ -94,6 +105,23 @@ final class SpeechSynthesiser {
             throw SpeechSynthesisError.failed(program: "festival", reason: error.localizedDescription)
         }
         try Command.run("festival", ["-b", file])
+    }
+
+    private func runRHVoice(_ spoken: SpokenText, _ file: String) throws {
+        let text = "\(folder)/text.txt"
+        do { try Data(spoken.text.utf8).write(to: URL(fileURLWithPath: text)) } catch {
+            throw SpeechSynthesisError.failed(program: "RHVoice-test", reason: error.localizedDescription)
+        }
+        let rate = Int(100 * spoken.speed * spoken.size), pitch = Int(100 + 12 * spoken.pitch)
+        try Command.run("RHVoice-test", ["-p", spoken.voice.speaker, "-r", "\(rate)", "-t", "\(pitch)", "-i", text, "-o", file])
+    }
+
+    private func runPico(_ spoken: SpokenText, _ file: String) throws {
+        let text = spoken.text.replacing("&", with: "and").replacing("<", with: " ")
+        let speed = Int(100 * spoken.speed * spoken.size), pitch = Int(100 + 12 * spoken.pitch)
+        try Command.run(
+            "pico2wave",
+            ["-l", spoken.voice.speaker, "-w", file, "<speed level='\(speed)'><pitch level='\(pitch)'>\(text)</pitch></speed>"])
     }
 
     /// Plays what was said too fast by `size` at the pace that was wanted.

@@ -4,10 +4,10 @@ import LyraMedia
 /// One synthetic voice.
 public struct Voice: Sendable, Hashable {
     public enum Engine: String, Sendable, CaseIterable {
-        case espeak, flite, festival
+        case espeak, flite, festival, rhvoice, pico
     }
     public let engine: Engine
-    /// The engine's own name: "en-us+f2", "slt", "kal_diphone".
+    /// The engine's own name: "en-us+f2", "slt", "kal_diphone", "alan", "en-GB".
     public let speaker: String
     /// The split whose questions it may speak. Test voices are heard nowhere else.
     public let split: Split
@@ -37,6 +37,13 @@ extension Voice {
         (.festival, "kal_diphone", .train), (.festival, "cmu_us_slt_arctic_hts", .train), (.festival, "ked_diphone", .test),
     ]
 
+    /// Voices of seven more people, to be trained with. Debian has them in contrib and non-free: some speak by a dictionary that is not
+    /// to be sold, others come without what they were made from.
+    public static let more: [Voice] = [
+        (.rhvoice, "alan"), (.rhvoice, "bdl"), (.rhvoice, "clb"), (.pico, "en-US"), (.pico, "en-GB"), (.festival, "don_diphone"),
+        (.festival, "rab_diphone"),
+    ].map { Voice(engine: $0, speaker: $1, split: .train) }
+
     /// The voice that answers are to be spoken in: the most natural one.
     public static let answering = Voice(engine: .flite, speaker: "slt", split: .train)
 
@@ -48,11 +55,12 @@ extension Voice {
         return espeak + others.filter { $0.2 == split }.map { Voice(engine: $0.0, speaker: $0.1, split: split) }
     }
 
-    /// A voice of the split; a third of all speech is by flite and festival, as far as the split has their voices.
-    static func random(_ split: Split, _ random: inout SeededRandom) -> Voice {
+    /// A voice of the split; a third of all speech is by flite and festival, as far as the split has their voices, and half of it by them
+    /// and ``more`` where those are wanted.
+    static func random(_ split: Split, more isMore: Bool = false, _ random: inout SeededRandom) -> Voice {
         let voices = voicesByEngine[split] ?? [:]
-        let few = (voices[.flite] ?? []) + (voices[.festival] ?? [])
-        if !few.isEmpty, random.chance(0.33) { return random.pick(few) }
+        let few = (voices[.flite] ?? []) + (voices[.festival] ?? []) + (isMore ? more : [])
+        if !few.isEmpty, random.chance(isMore ? 0.5 : 0.33) { return random.pick(few) }
         return random.pick(voices[.espeak] ?? [.answering])
     }
 
@@ -66,7 +74,7 @@ struct SpokenText: Sendable, Equatable {
     var voice: Voice
     /// 1: the voice's own speed; 1.2 is faster.
     var speed = 1.0
-    /// -1 ... 1: lower or higher than the voice's own pitch; espeak-ng and flite only.
+    /// -1 ... 1: lower or higher than the voice's own pitch; not festival's.
     var pitch = 0.0
     /// The speaker's, of whose voice it is 1: one of 1.1 has resonances and pitch a tenth lower, at the same pace. In hundredths.
     var size = 1.0
