@@ -108,7 +108,13 @@ struct TrainCommand: AsyncParsableCommand {
         Memory.keepFreed()
         // A step can take long, and its checkpoint longer.
         Interrupts.allow(seconds: 600, saying: "stopping after this step, with a checkpoint; Ctrl-C again to stop at once")
-        if let stage = try PartStage(of: file) { return try await train(stage, file) }
+        let group = try ProcessGroup.launched()
+        if let stage = try PartStage(of: file) { try await train(stage, file, group) } else { try await train(configured(file), group) }
+        // Not after a failure: it waits for the others, who would wait for this process.
+        try DistributedGroup.leave()
+    }
+
+    private func configured(_ file: String) throws -> TrainingConfiguration {
         var configuration = try TrainingConfiguration.load(file)
         if let model { configuration.model = model }
         if let output { configuration.output = output }
@@ -119,25 +125,19 @@ struct TrainCommand: AsyncParsableCommand {
         if let seed { configuration.seed = seed }
         if releaseLayout { configuration.releaseLayout = true }
         if compat { configuration.compatible = true }
-        try await train(configuration)
-        // Not after a failure: it waits for the others, who would wait for this process.
-        try DistributedGroup.leave()
+        return configuration
     }
 
-    private func train(_ stage: PartStage, _ file: String) async throws {
-        guard try ProcessGroup.launched().size == 1 else {
-            throw UsageError("the stage \(stage.rawValue) trains in one process")
-        }
+    private func train(_ stage: PartStage, _ file: String, _ group: ProcessGroup) async throws {
         var overrides = PartOverrides()
         (overrides.model, overrides.output, overrides.data) = (model, output, data)
         (overrides.steps, overrides.learningRate, overrides.batchSize, overrides.seed) = (maximumSteps, learningRate, batchSize, seed)
-        let progress = PartProgress()
-        let written = try await PartTrainer.run(stage, file, overrides: overrides, resume: resume) { progress.show($0) }
-        progress.finish(written)
+        let progress = group.isFirst ? PartProgress() : nil
+        let written = try await PartTrainer.run(stage, file, overrides: overrides, resume: resume, group: group) { progress?.show($0) }
+        progress?.finish(written)
     }
 
-    private func train(_ configuration: TrainingConfiguration) async throws {
-        let group = try ProcessGroup.launched()
+    private func train(_ configuration: TrainingConfiguration, _ group: ProcessGroup) async throws {
         let progress = TrainingProgress(isQuiet: group.rank != 0)
         let trainer = try await withSpinner("loading \(configuration.model)") {
             try await Trainer(configuration, resume: resume, group: group) { progress.show($0) }

@@ -72,6 +72,21 @@ public enum LaunchError: Error, LocalizedError, Equatable {
 }
 
 extension ProcessGroup {
+    /// - Throws: `ConfigurationError` unless all processes can have as many samples of a step.
+    func checkShares(of batchSize: Int) throws {
+        guard batchSize % size == 0 else {
+            throw ConfigurationError.invalid(key: "batch_size", value: "\(batchSize)", expected: "a multiple of the \(size) processes")
+        }
+    }
+
+    /// Before every step, by all processes.
+    /// - Throws: `CancellationError` in all of them where one is to stop.
+    func goOn() throws {
+        var totals = StepTotals()
+        totals.stops = Task.isCancelled ? 1 : 0
+        if try sum(totals).stops > 0 { throw CancellationError() }
+    }
+
     /// Sums of what the processes count.
     func sum(_ totals: StepTotals) throws -> StepTotals {
         guard let processes else { return totals }

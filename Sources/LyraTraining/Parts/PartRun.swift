@@ -5,13 +5,13 @@ import MLX
 
 /// A network and its loss, as a run trains it. Used by one task at a time.
 protocol PartTraining: AnyObject {
-    /// What a step takes; made beside the steps, on threads of its own, from nothing but the step's number.
+    /// What a step takes; made beside the steps, on threads of its own, from nothing but the step's number and who takes which samples.
     associatedtype Batch: Sendable
     /// Float32 weights to begin with, by name.
     var parameters: [String: MLXArray] { get }
     /// What must be equal for a resumed run to go on as the interrupted one would have.
     var fingerprint: String { get }
-    var loader: @Sendable (_ step: Int) throws -> Batch { get }
+    var loader: @Sendable (_ step: Int, _ share: BatchShare) throws -> Batch { get }
     /// Parts of the loss, by name; the first is minimised, the others are told of.
     var lossNames: [String] { get }
     /// Changes weights before the first step of a run that begins.
@@ -21,6 +21,14 @@ protocol PartTraining: AnyObject {
     func validate(_ weights: [String: MLXArray]) throws -> [String: Double]
     /// Writes the result; gives what was written.
     func write(_ weights: [String: MLXArray], to output: String, steps: Int) throws -> [String]
+}
+
+/// The samples of every batch that one of several processes takes: each its own, in turns, so that those of about one length are spread.
+struct BatchShare: Sendable {
+    var rank = 0
+    var size = 1
+
+    func holds(_ sample: Int) -> Bool { sample % size == rank }
 }
 
 extension PartTraining {
@@ -51,9 +59,10 @@ public enum PartEvent: Sendable {
     case step(PartMetrics, of: Int)
 }
 
-/// Trains one part to the end, or until the task is cancelled.
+/// Trains one part to the end, or until the task is cancelled; by several processes, of which the first measures and writes.
 struct PartRun<Training: PartTraining> {
     let settings: PartSettings
+    let group: ProcessGroup
     let training: Training
     /// The configuration as it is written into the output folder.
     let configuration: Data
@@ -76,37 +85,45 @@ struct PartRun<Training: PartTraining> {
             try training.begin(&weights)
         }
         try FileManager.default.createDirectory(atPath: settings.output, withIntermediateDirectories: true)
-        try configuration.write(to: URL(fileURLWithPath: settings.output + "/training.json"), options: .atomic)
-        let log = try PartLog(settings.output + "/metrics.jsonl", steps: state.step)
+        let log = group.isFirst ? try PartLog(settings.output + "/metrics.jsonl", steps: state.step) : nil
+        if group.isFirst { try configuration.write(to: URL(fileURLWithPath: settings.output + "/training.json"), options: .atomic) }
+        func save() throws {
+            if group.isFirst { try checkpoints.save(state, weights: weights, optimizer: optimizer.state()) }
+        }
         report(
             .began(
                 parameters: weights.values.reduce(0) { $0 + $1.size }, done: state.step, steps: settings.steps))
 
-        var batches = Prefetch(from: state.step, to: settings.steps, threads: settings.loadingThreads, training.loader)
+        let share = BatchShare(rank: group.rank, size: group.size)
+        var batches = Prefetch(from: state.step, to: settings.steps, threads: settings.loadingThreads) { [loader = training.loader] step in
+            try loader(step, share)
+        }
         let clock = ContinuousClock()
         do {
             while state.step < settings.steps {
                 let began = clock.now
                 let batch = try await batches.next()
-                try Task.checkCancellation()
+                try group.goOn()
                 var metrics = try step(state.step, batch, &weights, &optimizer)
                 state.step += 1
                 metrics.seconds = (clock.now - began) / .seconds(1)
                 state.seconds += metrics.seconds
-                if let every = settings.validateEvery, state.step % every == 0 || state.step == settings.steps {
-                    metrics.validation = try training.validate(weights)
+                if let log {
+                    if let every = settings.validateEvery, state.step % every == 0 || state.step == settings.steps {
+                        // Where the run is to stop, the others wait to be told in the next step.
+                        do { metrics.validation = try training.validate(weights) } catch is CancellationError {}
+                    }
+                    try log.append(metrics)
                 }
-                try log.append(metrics)
                 report(.step(metrics, of: settings.steps))
-                if state.step % settings.checkpointEvery == 0, state.step < settings.steps {
-                    try checkpoints.save(state, weights: weights, optimizer: optimizer.state())
-                }
+                if state.step % settings.checkpointEvery == 0, state.step < settings.steps { try save() }
             }
         } catch is CancellationError {
-            try checkpoints.save(state, weights: weights, optimizer: optimizer.state())
+            try save()
             throw CancellationError()
         }
-        try checkpoints.save(state, weights: weights, optimizer: optimizer.state())
+        try save()
+        guard let log else { return [] }
         let plot = settings.output + "/losses.svg"
         try Data(log.svg(training.lossNames).utf8).write(to: URL(fileURLWithPath: plot), options: .atomic)
         return try [settings.output + "/metrics.jsonl", plot] + training.write(weights, to: settings.output, steps: state.step)
@@ -120,7 +137,11 @@ struct PartRun<Training: PartTraining> {
             { [training] arrays in
                 try training.losses(batch, Dictionary(uniqueKeysWithValues: zip(names, arrays)))
             }, argumentNumbers: Array(names.indices))
-        let (values, gradients) = try function(names.compactMap { weights[$0] })
+        var (values, gradients) = try function(names.compactMap { weights[$0] })
+        if let processes = group.processes {
+            let means = try GradientReduction(processes).mean(values + gradients)
+            (values, gradients) = (Array(means[..<values.count]), Array(means[values.count...]))
+        }
         try checkedEval(values + gradients)
         let losses = values.map { $0.item(Float.self) }
         guard losses[0].isFinite else { throw TrainingError.notFinite(what: "loss", step: step + 1, samples: []) }

@@ -26,17 +26,19 @@ public struct PartOverrides: Sendable {
 
 public enum PartTrainer {
     /// Trains to the end and writes the result. Cancellation stops after the step at hand, with a checkpoint.
+    /// - Parameter group: the processes that share every batch, of which the first writes.
     /// - Returns: files and folders written.
     public static func run(
-        _ stage: PartStage, _ path: String, overrides: PartOverrides = PartOverrides(), resume: Bool,
+        _ stage: PartStage, _ path: String, overrides: PartOverrides = PartOverrides(), resume: Bool, group: ProcessGroup = ProcessGroup(),
         report: @escaping (PartEvent) -> Void = { _ in }
     ) async throws -> [String] {
         func run<C: PartConfiguration>(_ begin: (C) throws -> some PartTraining) async throws -> [String] {
             var configuration = try C.load(path)
             overrides.apply(to: &configuration.settings)
             try configuration.check()
+            try group.checkShares(of: configuration.settings.batchSize)
             return try await PartRun(
-                settings: configuration.settings, training: begin(configuration), configuration: PartSettings.json(configuration),
+                settings: configuration.settings, group: group, training: begin(configuration), configuration: PartSettings.json(configuration),
                 report: report
             ).run(resume: resume)
         }

@@ -58,7 +58,7 @@ final class SpeechEncoderTraining: PartTraining {
     let configuration: SpeechEncoderConfiguration
     let parameters: [String: MLXArray]
     let fingerprint: String
-    let loader: @Sendable (Int) throws -> SpeechBatch
+    let loader: @Sendable (Int, BatchShare) throws -> SpeechBatch
     let lossNames = ["ctc"]
     private let whisper: WhisperConfiguration
     private let folder: String
@@ -93,7 +93,7 @@ final class SpeechEncoderTraining: PartTraining {
                 Recordings(sources), configuration, melBins: whisper.melBins, windowSamples: whisper.positions * 2 * LogMel.hopSamples)
         }
         let training = try maker(settings.data)
-        loader = { try training.batch($0) }
+        loader = { try training.batch($0, $1) }
         fingerprint = "\(training.recordings.fingerprint), width \(whisper.width), layers \(whisper.layers), positions \(whisper.positions)"
         validation = settings.validation.isEmpty ? [] : try maker(settings.validation).unchanged(limit: configuration.validationLimit)
         // Every network is built once here, so that a checkpoint that does not fit is named before the run begins.

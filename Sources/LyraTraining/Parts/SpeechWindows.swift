@@ -85,23 +85,25 @@ struct SpeechWindowMaker: Sendable {
         return drawn[place * size..<(place + 1) * size]
     }
 
-    func batch(_ step: Int) throws -> SpeechBatch {
+    /// The share's windows of a step's batch. Chance is each window's own: what a process takes does not depend on how many there are.
+    func batch(_ step: Int, _ share: BatchShare = BatchShare()) throws -> SpeechBatch {
         var random = random(step, stream: 0)
         let isBeginning = step < configuration.shortSteps
         let isPacked = Double.random(in: 0..<1, using: &random) < configuration.packedShare && !isBeginning
         let isFull = isPacked || Double.random(in: 0..<1, using: &random) < configuration.fullShare && !isBeginning
-        var windows: [SpeechWindow] = []
-        if isPacked {
-            for _ in 0..<configuration.settings.batchSize { windows.append(try window(nil, &random)) }
-        } else {
-            for utterance in utterances(step) { windows.append(try window(utterance, &random)) }
+        let size = configuration.settings.batchSize, utterances = isPacked ? [] : Array(utterances(step))
+        var windows: [SpeechWindow] = [], chances: [SplitMix64] = []
+        for place in 0..<size where share.holds(place) {
+            var chance = self.random(step * size + place, stream: 0xC4A1)
+            windows.append(try window(isPacked ? nil : utterances[place], &chance))
+            chances.append(chance)
         }
         let full = windowSamples / LogMel.hopSamples, unit = Self.granularity
         let longest = windows.reduce(0) { max($0, $1.samples.count) } / LogMel.hopSamples + 1
         let frames = isFull ? full : min(full, (longest + unit - 1) / unit * unit)
         for i in windows.indices {
             windows[i].mask = configuration.masks.draw(
-                bins: melBins, frames: frames, used: min(frames, windows[i].samples.count / LogMel.hopSamples), &random)
+                bins: melBins, frames: frames, used: min(frames, windows[i].samples.count / LogMel.hopSamples), &chances[i])
         }
         return SpeechBatch(windows: windows, melFrames: frames)
     }

@@ -10,7 +10,7 @@ final class SpeechWordsTraining: PartTraining {
     let configuration: SpeechEncoderConfiguration
     let parameters: [String: MLXArray]
     let fingerprint: String
-    let loader: @Sendable (Int) throws -> SpeechBatch
+    let loader: @Sendable (Int, BatchShare) throws -> SpeechBatch
     let lossNames = ["total", "naming", "length"]
     private let location: ModelLocation
     private let lyra: LyraConfiguration
@@ -54,7 +54,7 @@ final class SpeechWordsTraining: PartTraining {
                 Recordings(sources), configuration, melBins: whisper.melBins, windowSamples: samples, spelling: spelling)
         }
         let training = try maker(settings.data, configuration)
-        loader = { try training.batch($0) }
+        loader = { try training.batch($0, $1) }
         fingerprint = "\(training.recordings.fingerprint), width \(whisper.width), layers \(whisper.layers), positions \(whisper.positions), in words"
         validation = settings.validation.isEmpty ? [] : try maker(settings.validation, configuration).unchanged(limit: configuration.validationLimit)
         // The network is built once here, so that a checkpoint that does not fit is named before the run begins.
@@ -73,7 +73,7 @@ final class SpeechWordsTraining: PartTraining {
     /// A projector that does not speak in words yet, whose tokens are many times as long, begins with a last layer of zeros: unlearning its
     /// length would cost the encoder what it knows.
     func begin(_ weights: inout [String: MLXArray]) throws {
-        let tokens = try network(weights, isTraced: false)(logMels(loader(0)))
+        let tokens = try network(weights, isTraced: false)(logMels(loader(0, BatchShare())))
         guard words.length(tokens) > 10 else { return }
         for name in projector where name.contains("linear2") { weights[name] = zeros(weights[name]?.shape ?? []) }
     }

@@ -10,7 +10,7 @@ final class VisionTowerTraining: PartTraining {
     let configuration: VisionTowerConfiguration
     let parameters: [String: MLXArray]
     let fingerprint: String
-    let loader: @Sendable (Int) throws -> [LabelledPicture]
+    let loader: @Sendable (Int, BatchShare) throws -> [LabelledPicture]
     let lossNames: [String]
     private let vision: VisionConfiguration
     private let processor: ImageProcessorConfiguration
@@ -58,10 +58,11 @@ final class VisionTowerTraining: PartTraining {
         eval(Array(weights.values))
         parameters = weights
         let side = vision.patchSize * vision.mergeSize
-        loader = { step in
+        loader = { step, share in
             var random = SplitMix64(state: settings.seed &* 0x9E37_79B9_7F4A_7C15 &+ UInt64(step) &* 0xD134_2543_DE82_EF95)
-            return try (0..<settings.batchSize).map { _ in
-                try pictures.item(Int.random(in: 0..<pictures.count, using: &random), side: side)
+            return try (0..<settings.batchSize).compactMap { place in
+                let item = Int.random(in: 0..<pictures.count, using: &random)
+                return share.holds(place) ? try pictures.item(item, side: side) : nil
             }
         }
         fingerprint = "pictures \(pictures.count), labels \(labels.count), width \(vision.width), depth \(vision.depth)" + (words == nil ? "" : ", in the words of a vocabulary")

@@ -17,7 +17,7 @@ final class VocoderTraining: PartTraining {
     let configuration: VocoderTrainingConfiguration
     let parameters: [String: MLXArray]
     let fingerprint: String
-    let loader: @Sendable (Int) throws -> VocoderBatch
+    let loader: @Sendable (Int, BatchShare) throws -> VocoderBatch
     let lossNames = ["total", "convergence", "magnitude", "mel", "duration"]
     private let vocoder: VocoderConfiguration
     private let folder: String
@@ -51,17 +51,17 @@ final class VocoderTraining: PartTraining {
         listener = try configuration.listener.map {
             try SpellingEncoder(tower: $0 + "/speech_encoder", head: $0 + "/spelling.safetensors", precision: settings.precision)
         }
-        loader = { step in
+        loader = { step, share in
             var random = SplitMix64(state: settings.seed &* 0x9E37_79B9_7F4A_7C15 &+ UInt64(step) &* 0xD134_2543_DE82_EF95)
             var batch = VocoderBatch()
-            for _ in 0..<settings.batchSize {
-                guard let start = spoken.starts.randomElement(using: &random) else { break }
+            for place in 0..<settings.batchSize {
+                guard let start = spoken.starts.randomElement(using: &random), share.holds(place) else { continue }
                 let frames = Int(start.frame)..<(Int(start.frame) + configuration.segmentFrames)
                 batch.frames += spoken.recordings[Int(start.recording)].frames[frames]
                 batch.samples += spoken.samples(Int(start.recording), frames: frames)
             }
-            for _ in 0..<configuration.durationBatch {
-                if let recording = spoken.recordings.randomElement(using: &random) { batch.runs.append(UnitFrames.runs(recording.frames)) }
+            for place in 0..<configuration.durationBatch {
+                if let recording = spoken.recordings.randomElement(using: &random), share.holds(place) { batch.runs.append(UnitFrames.runs(recording.frames)) }
             }
             return batch
         }

@@ -57,10 +57,7 @@ public final class Trainer {
         report: @escaping (TrainingEvent) -> Void = { _ in }
     ) async throws {
         try configuration.check()
-        guard configuration.batchSize % group.size == 0 else {
-            throw ConfigurationError.invalid(
-                key: "batch_size", value: "\(configuration.batchSize)", expected: "a multiple of the \(group.size) processes")
-        }
+        try group.checkShares(of: configuration.batchSize)
         self.configuration = configuration
         self.report = report
         self.group = group

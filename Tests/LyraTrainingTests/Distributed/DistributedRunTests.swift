@@ -79,6 +79,50 @@ import Testing
         }
     }
 
+    /// A network by itself: gradients are means over processes, which pictures of one size make those of one process.
+    @Test func twoProcessesTrainAPartAsOne() async throws {
+        let place = try PartRunTests.Place()
+        defer { place.remove() }
+        try place.writePictures("train", count: 30, seed: 3)
+        func configuration(_ output: String) throws -> String {
+            try place.write("\(output).json", """
+                {"stage": "vision_tower", "model": "\(place.model)", "output": "\(output)", "data": [{"path": "train.jsonl"}],
+                 "validation": [{"path": "train.jsonl"}], "batch_size": 8, "steps": 8, "learning_rate": 5e-3, "precision": "f32",
+                 "validate_every": 4, "checkpoint_every": 3}
+                """)
+        }
+        _ = try await PartTrainer.run(.visionTower, configuration("alone"), resume: false)
+        let file = try configuration("together"), places = try Place.ring()
+        await withTaskGroup(of: Void.self) { tasks in
+            for process in places {
+                tasks.addTask {
+                    await #expect(processExitsWith: .success) { [process = process as Place, file = file as String] in
+                        let group = ProcessGroup(try process.join())
+                        alarm(300)
+                        _ = try await PartTrainer.run(.visionTower, file, resume: false, group: group)
+                        await #expect(throws: ConfigurationError.self) {
+                            var odd = PartOverrides()
+                            odd.batchSize = 3
+                            _ = try await PartTrainer.run(.visionTower, file, overrides: odd, resume: true, group: group)
+                        }
+                    }
+                }
+            }
+        }
+        let (alone, together) = (try place.metrics("alone"), try place.metrics("together"))
+        #expect(alone.count == 8 && together.map(\.step) == alone.map(\.step) && together.last?.validation != nil)
+        for (a, b) in zip(alone, together) {
+            let tolerance = 1e-5 * Double(1 << a.step)
+            let (x, y) = (Double(a.losses["naming"] ?? 0), Double(b.losses["naming"] ?? 9))
+            #expect(abs(x - y) <= tolerance * x && abs(a.gradientNorm - b.gradientNorm) <= tolerance * a.gradientNorm, "step \(a.step)")
+        }
+        #expect(FileManager.default.fileExists(atPath: place.path + "/together/vision_tower/model.safetensors"))
+        // One process goes on with what two have written.
+        try FileManager.default.removeItem(atPath: place.path + "/together/checkpoints/step-00000008")
+        _ = try await PartTrainer.run(.visionTower, file, resume: true)
+        #expect(try place.metrics("together").map(\.step) == Array(1...8))
+    }
+
     @Test func aBatchThatCannotBeSharedIsRefused() async throws {
         let run = try TemporaryRun()
         defer { run.remove() }
@@ -104,8 +148,24 @@ import Testing
         defer { run.remove() }
         var configuration = try configuration(run, output: "stopped")
         configuration.epochs = 1_000
-        let file = configuration.output + ".json", metrics = configuration.output + "/metrics.jsonl"
-        try configuration.json().write(to: URL(fileURLWithPath: file))
+        try configuration.json().write(to: URL(fileURLWithPath: configuration.output + ".json"))
+        let steps = try await interrupt(configuration.output)
+        #expect(try losses(configuration.output).count == steps)
+
+        let place = try PartRunTests.Place()
+        defer { place.remove() }
+        try place.writePictures("train", count: 30, seed: 3)
+        _ = try place.write("part.json", """
+            {"stage": "vision_tower", "model": "\(place.model)", "output": "part", "data": [{"path": "train.jsonl"}],
+             "batch_size": 8, "steps": 4000, "learning_rate": 1e-3, "precision": "f32"}
+            """)
+        let last = try await interrupt(place.path + "/part")
+        #expect(try place.metrics("part").count == last)
+    }
+
+    /// Runs OUTPUT.json by two processes of which the second is interrupted after the first step; gives the step of the only checkpoint.
+    private func interrupt(_ output: String) async throws -> Int {
+        let file = output + ".json", metrics = output + "/metrics.jsonl"
         let places = try Place.ring()
         let statuses = try await withThrowingTaskGroup(of: Int32.self) { tasks in
             for place in places {
@@ -122,9 +182,10 @@ import Testing
             return try await tasks.reduce(into: []) { $0.append($1) }
         }
         #expect(!statuses.contains(0))
-        let checkpoints = try FileManager.default.contentsOfDirectory(atPath: configuration.output + "/checkpoints")
-        let steps = try losses(configuration.output).count
-        #expect(checkpoints == [String(format: "step-%08d", steps)] && steps < 4_000)
+        let checkpoints = try FileManager.default.contentsOfDirectory(atPath: output + "/checkpoints")
+        let step = try #require(checkpoints.first?.split(separator: "-").last.flatMap { Int($0) })
+        #expect(checkpoints.count == 1 && step < 4_000)
+        return step
     }
 
     private static let mpirun = ["/usr/bin/mpirun", "/usr/local/bin/mpirun"].first {

@@ -10,7 +10,7 @@ import Testing
 
 @Suite struct PartRunTests {
     /// A checkpoint small enough to learn in seconds, and recordings of tones that stand for letters.
-    private struct Place {
+    struct Place {
         let path: String
         let model: String
 
@@ -50,6 +50,22 @@ import Testing
             return "\(path)/\(name).jsonl"
         }
 
+        /// A square of one of four colours in one of the four tokens of each picture.
+        @discardableResult
+        func writePictures(_ name: String, count: Int, seed: UInt64) throws -> String {
+            let colours: [(name: String, rgb: [UInt8])] = [("red", [220, 30, 30]), ("green", [30, 160, 60]), ("blue", [40, 60, 220]), ("black", [10, 10, 10])]
+            var random = SplitMix64(state: seed), lines = ""
+            for number in 0..<count {
+                let (token, colour) = (Int.random(in: 0..<4, using: &random), colours[Int.random(in: 0..<4, using: &random)])
+                let (x0, y0) = (token % 2 * 28 + 6, token / 2 * 28 + 6)
+                var pixels = [UInt8](repeating: 240, count: 56 * 56 * 3)
+                for y in y0..<(y0 + 16) { for x in x0..<(x0 + 16) { pixels.replaceSubrange((y * 56 + x) * 3..<(y * 56 + x) * 3 + 3, with: colour.rgb) } }
+                try RGBImage(width: 56, height: 56, pixels: pixels).write(png: "\(path)/\(name)-\(number).png")
+                lines += #"{"id": "\#(number)", "image": "\#(name)-\#(number).png", "regions": [{"box": [\#(x0), \#(y0), \#(x0 + 16), \#(y0 + 16)], "labels": ["box", "\#(colour.name)"]}]}"# + "\n"
+            }
+            return try write("\(name).jsonl", lines)
+        }
+
         func write(_ name: String, _ json: String) throws -> String {
             try json.write(toFile: "\(path)/\(name)", atomically: true, encoding: .utf8)
             return "\(path)/\(name)"
@@ -65,20 +81,7 @@ import Testing
     @Test func theVisionTowerLearnsToNameWhatIsWhere() async throws {
         let place = try Place()
         defer { place.remove() }
-        let colours: [(name: String, rgb: [UInt8])] = [("red", [220, 30, 30]), ("green", [30, 160, 60]), ("blue", [40, 60, 220]), ("black", [10, 10, 10])]
-        func pictures(_ name: String, count: Int, seed: UInt64) throws -> String {
-            var random = SplitMix64(state: seed), lines = ""
-            for number in 0..<count {
-                let (token, colour) = (Int.random(in: 0..<4, using: &random), colours[Int.random(in: 0..<4, using: &random)])
-                let (x0, y0) = (token % 2 * 28 + 6, token / 2 * 28 + 6)
-                var pixels = [UInt8](repeating: 240, count: 56 * 56 * 3)
-                for y in y0..<(y0 + 16) { for x in x0..<(x0 + 16) { pixels.replaceSubrange((y * 56 + x) * 3..<(y * 56 + x) * 3 + 3, with: colour.rgb) } }
-                try RGBImage(width: 56, height: 56, pixels: pixels).write(png: "\(place.path)/\(name)-\(number).png")
-                lines += #"{"id": "\#(number)", "image": "\#(name)-\#(number).png", "regions": [{"box": [\#(x0), \#(y0), \#(x0 + 16), \#(y0 + 16)], "labels": ["box", "\#(colour.name)"]}]}"# + "\n"
-            }
-            return try place.write("\(name).jsonl", lines)
-        }
-        _ = (try pictures("train", count: 60, seed: 3), try pictures("test", count: 30, seed: 4))
+        _ = (try place.writePictures("train", count: 60, seed: 3), try place.writePictures("test", count: 30, seed: 4))
         func configuration(_ output: String, _ more: String = "") throws -> String {
             try place.write("\(output).json", """
                 {"stage": "vision_tower", "model": "\(place.model)", "output": "\(output)", "data": [{"path": "train.jsonl"}], \(more)
@@ -197,6 +200,19 @@ import Testing
         #expect(Set(lengths.joined()) == [2, 3, 4] && Set(steps.joined()).count > 40)
         #expect(lengths.map { $0[0] } != lengths.map { $0[0] }.sorted(), "steps themselves are in no order of length")
         #expect(Array(maker.utterances(3)) == steps[3] && Array(maker.utterances(19)) != steps[3])
+
+        // Of several processes each makes its own windows of the batch, the same as one would, packed ones too.
+        configuration.shortSteps = 0
+        for packed in [0.0, 1] {
+            configuration.packedShare = packed
+            let maker = try SpeechWindowMaker(recordings, configuration, melBins: 20, windowSamples: 32_000)
+            let whole = try maker.batch(3).windows
+            for rank in 0..<2 {
+                let part = try maker.batch(3, BatchShare(rank: rank, size: 2)).windows
+                #expect(part.map(\.samples) == stride(from: rank, to: 8, by: 2).map { whole[$0].samples })
+                #expect(part.map(\.targets) == stride(from: rank, to: 8, by: 2).map { whole[$0].targets })
+            }
+        }
     }
 
     @Test func theSpeechEncoderLearnsToSpell() async throws {
