@@ -37,8 +37,8 @@ extension Voice {
         (.festival, "kal_diphone", .train), (.festival, "cmu_us_slt_arctic_hts", .train), (.festival, "ked_diphone", .test),
     ]
 
-    /// Voices of seven more people, to be trained with. Debian has them in contrib and non-free: some speak by a dictionary that is not
-    /// to be sold, others come without what they were made from.
+    /// Voices of seven more people, to be trained with. Debian has them in contrib and non-free: some pronounce by a dictionary that
+    /// is not for commercial use, others come without what they were made from.
     public static let more: [Voice] = [
         (.rhvoice, "alan"), (.rhvoice, "bdl"), (.rhvoice, "clb"), (.pico, "en-US"), (.pico, "en-GB"), (.festival, "don_diphone"),
         (.festival, "rab_diphone"),
