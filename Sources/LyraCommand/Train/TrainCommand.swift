@@ -138,12 +138,12 @@ struct TrainCommand: AsyncParsableCommand {
     }
 
     private func train(_ configuration: TrainingConfiguration, _ group: ProcessGroup) async throws {
-        let progress = TrainingProgress(isQuiet: group.rank != 0)
+        let progress = group.isFirst ? TrainingProgress() : nil
         let trainer = try await withSpinner("loading \(configuration.model)") {
-            try await Trainer(configuration, resume: resume, group: group) { progress.show($0) }
+            try await Trainer(configuration, resume: resume, group: group) { progress?.show($0) }
         }
         let summary = try await trainer.run()
-        progress.finish(summary)
+        progress?.finish(summary)
     }
 }
 
@@ -152,13 +152,9 @@ final class TrainingProgress {
     private let began = ContinuousClock.now
     private var done = 0
     private var first = 0
-    private let isQuiet: Bool
     private let isTerminal = Terminal.shared.errorIsTerminal
 
-    init(isQuiet: Bool) { self.isQuiet = isQuiet }
-
     func show(_ event: TrainingEvent) {
-        guard !isQuiet else { return }
         switch event {
         case .began(let run):
             first = run.done
@@ -198,7 +194,6 @@ final class TrainingProgress {
     }
 
     func finish(_ summary: TrainingSummary) {
-        guard !isQuiet else { return }
         Terminal.shared.clearProgress()
         if let last = summary.last { Terminal.shared.say("step \(summary.steps): \(Self.text(last))") }
         if summary.skipped > 0 { Terminal.shared.say("\(summary.skipped) samples were left out") }

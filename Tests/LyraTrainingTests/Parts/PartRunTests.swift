@@ -302,6 +302,12 @@ import Testing
             {"stage": "vocoder", "model": "\(place.model)", "output": "run", "data": \(source), "validation": \(source), "steps": 60,
              "batch_size": 4, "segment_frames": 16, "validate_every": 60, "validation_limit": 3, "learning_rate": 3e-3}
             """)
+        // What two processes take is what one would.
+        let loader = try VocoderTraining(.load(file)).loader, whole = try loader(5, BatchShare())
+        let shares = try (0..<2).map { try loader(5, BatchShare(rank: $0, size: 2)) }
+        let pieces = (0..<4).map { whole.frames[$0 * 16..<($0 + 1) * 16] }
+        #expect(shares.map(\.frames) == [Array(pieces[0] + pieces[2]), Array(pieces[1] + pieces[3])] && pieces[0] != pieces[1])
+        #expect(shares.allSatisfy { $0.samples.count == 2 * 16 * 320 } && shares.reduce(0) { $0 + $1.runs.count } == whole.runs.count)
         let written = try await PartTrainer.run(.vocoder, file, resume: false)
         let metrics = try place.metrics("run")
         let (first, last) = (try #require(metrics.first?.losses), try #require(metrics.last?.losses))
