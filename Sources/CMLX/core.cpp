@@ -1,10 +1,13 @@
 // Handles, errors, the stream, and moving data in and out of arrays.
 #include "internal.hpp"
 #include <array>
+#include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
 #include <sstream>
+#include <thread>
 #if defined(__GLIBC__)
 #include <malloc.h>
 #endif
@@ -16,6 +19,32 @@ thread_local std::string last_error;
 /// One evaluation at a time: the stream may be used from any thread but not by two at once. Recursive, as a Swift
 /// function being differentiated may evaluate.
 std::recursive_mutex evaluation;
+/// Threads inside MLX, how deeply this one is (a function being differentiated calls again), whether the process ends.
+std::atomic<int> inside{0};
+thread_local int depth = 0;
+std::atomic<bool> closed{false};
+
+bool enter(Visit::AtExit late) noexcept {
+    if (depth++ > 0) return true;
+    inside++;
+    if (!closed) return true;
+    inside--;
+    depth--;
+    while (late == Visit::AtExit::waits) std::this_thread::sleep_for(std::chrono::hours(1));
+    return false;
+}
+
+/// Called by `exit`, before what MLX made until then is destroyed. The thread that exits stays inside.
+void end_visits() noexcept {
+    const int own = depth++ > 0 ? 1 : 0;
+    closed = true;
+    while (inside > own) std::this_thread::sleep_for(std::chrono::microseconds(100));
+    try {
+        mx::synchronize(stream());
+    } catch (...) {
+    }
+}
+
 const std::array<mx::Dtype, 14> dtypes = {
     mx::bool_, mx::uint8, mx::uint16, mx::uint32, mx::uint64, mx::int8, mx::int16,
     mx::int32, mx::int64, mx::float16, mx::bfloat16, mx::float32, mx::float64, mx::complex64};
@@ -43,6 +72,12 @@ void limit_memory(const char *gigabytes) {
 }
 }  // namespace
 
+Visit::Visit(AtExit late) noexcept : admitted(enter(late)) {}
+
+Visit::~Visit() {
+    if (admitted && --depth == 0) inside--;
+}
+
 void set_error(const char *message) noexcept {
     try {
         last_error = message;
@@ -55,7 +90,10 @@ mx::Stream stream() {
         const auto device = preferred_device();
         mx::set_default_device(device);
         if (const char *limit = std::getenv("LYRA_GPU_MEMORY"); limit && device == mx::Device::gpu) limit_memory(limit);
-        return mx::new_thread_unsafe_stream(device);
+        mx::get_active_memory();  // makes the allocator first, so that the queues, which use it, are destroyed before it
+        const auto made = mx::new_thread_unsafe_stream(device);
+        std::atexit(end_visits);
+        return made;
     }();
     thread_local bool is_default = false;
     if (!is_default) {
@@ -82,7 +120,7 @@ using namespace cmlx;
 
 const char *cmlx_last_error(void) { return cmlx::last_error.c_str(); }
 
-void cmlx_array_free(cmlx_array array) { delete array; }
+void cmlx_array_free(cmlx_array array) { release(array); }
 
 int cmlx_array_retain(cmlx_array array, cmlx_array *out) {
     return produce(out, [&] { return array->value; });

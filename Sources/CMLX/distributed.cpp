@@ -65,7 +65,7 @@ int cmlx_group_split(cmlx_group group, int color, int key, cmlx_group *out) {
     return guard([&] { *out = new cmlx_group_s{group->value.split(color, key)}; });
 }
 
-void cmlx_group_free(cmlx_group group) { delete group; }
+void cmlx_group_free(cmlx_group group) { release(group); }
 int cmlx_group_rank(cmlx_group group) { return group->value.rank(); }
 int cmlx_group_size(cmlx_group group) { return group->value.size(); }
 

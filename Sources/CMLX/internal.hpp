@@ -24,9 +24,31 @@ mx::Stream stream();
 mx::Dtype to_dtype(cmlx_dtype type);
 cmlx_dtype from_dtype(mx::Dtype type);
 
+/// A thread's stay in MLX. `exit` destroys MLX's allocator and queues while other threads may still compute or let go
+/// of arrays, which then corrupts the heap: at exit those inside get out first, and no other thread comes in.
+class Visit {
+  public:
+    enum class AtExit { waits, is_refused };
+    explicit Visit(AtExit late) noexcept;
+    ~Visit();
+    Visit(const Visit &) = delete;
+    Visit &operator=(const Visit &) = delete;
+
+    /// Whether the thread is inside: always, unless it came while the process ends and does not wait for that.
+    const bool admitted;
+};
+
+/// Deletes a handle; while the process ends, the memory goes with it.
+template <class T>
+void release(T *handle) noexcept {
+    const Visit visit(Visit::AtExit::is_refused);
+    if (visit.admitted) delete handle;
+}
+
 /// Runs `body`; turns any exception into a status and a message.
 template <class F>
 int guard(F &&body) noexcept {
+    const Visit visit(Visit::AtExit::waits);
     try {
         stream();
         body();

@@ -42,7 +42,7 @@ int transform(Transform transform, cmlx_function function, void *context, cmlx_l
 int cmlx_list_new(cmlx_list *out) {
     return guard([&] { *out = new cmlx_list_s; });
 }
-void cmlx_list_free(cmlx_list list) { delete list; }
+void cmlx_list_free(cmlx_list list) { release(list); }
 size_t cmlx_list_count(cmlx_list list) { return list->values.size(); }
 int cmlx_list_get(cmlx_list list, size_t index, cmlx_array *out) {
     return produce(out, [&] { return list->values.at(index); });

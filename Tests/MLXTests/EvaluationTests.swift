@@ -32,6 +32,21 @@ private func onNewThread<T: Sendable>(_ body: @escaping @Sendable () -> T) async
         #expect(abs(random - 16) < 1e-4)
     }
 
+    /// `exit` destroys MLX's allocator and queues; threads that compute and let go of arrays meanwhile do no harm.
+    @Test func exitWhileOtherThreadsCompute() async {
+        for _ in 0..<3 {
+            await #expect(processExitsWith: .success) {
+                for _ in 0..<4 {
+                    Thread {
+                        while true { eval((0..<20).map { MLXArray.ones([$0 + 1, 100]) + MLXArray.arange(100) }) }
+                    }.start()
+                }
+                Thread.sleep(forTimeInterval: 0.1)
+                exit(0)
+            }
+        }
+    }
+
     @Test func threadsComputeTheirOwnArraysAtOnce() async {
         let shared = Moved(array: MLXArray.arange(1000, dtype: .float32))
         eval(shared.array)
