@@ -33,7 +33,7 @@ struct LyraCommand: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             AskCommand.self, ChatCommand.self, TranscribeCommand.self, InspectCommand.self, NewCommand.self, BenchCommand.self,
-            TrainCommand.self, DataCommand.self, MergeCommand.self, QuantizeCommand.self, CompareCommand.self, EvalCommand.self,
+            TrainCommand.self, DataCommand.self, MergeCommand.self, AverageCommand.self, QuantizeCommand.self, CompareCommand.self, EvalCommand.self,
             ServeCommand.self,
         ])
 
