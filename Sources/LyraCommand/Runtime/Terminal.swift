@@ -97,7 +97,7 @@ final class Terminal: Sendable {
         }
     }
 
-    /// Ends the process. Not by `exit`: that would tear down the math library while its threads may still compute.
+    /// Ends the process at once. `exit` would wait for what the math library is computing.
     static func leave(_ code: Int32) -> Never {
         shared.clearProgress()
         _exit(code)
