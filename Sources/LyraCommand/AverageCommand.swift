@@ -57,11 +57,9 @@ struct AverageCommand: AsyncParsableCommand {
                 return share
             }
         }
-        let began = ContinuousClock.now
+        let progress = ShareProgress()
         let count = try average.write(to: out) { share in
-            try Task.checkCancellation()
-            let elapsed = (ContinuousClock.now - began) / .seconds(1)
-            Terminal.shared.draw(ProgressLine(label: "averaging", fraction: share, elapsed: elapsed).text(columns: Terminal.columns))
+            try progress.show("averaging", share)
         }
         Terminal.shared.clearProgress()
         Terminal.shared.say("\(count) tensors averaged")

@@ -39,13 +39,11 @@ struct MergeCommand: AsyncParsableCommand {
     func run() async throws {
         Log.start(verbose: false)
         let (location, configuration) = try ModelLocation.resolve(try NamedModel.path(model, orShipped: false), vision: visionTower, speech: speechTower)
-        let began = ContinuousClock.now
+        let progress = ShareProgress()
         try AdapterMerge.write(
             location, configuration, adapter: try folder(location), to: out, dtype: dtype?.dtype
         ) { share in
-            try Task.checkCancellation()
-            let elapsed = (ContinuousClock.now - began) / .seconds(1)
-            Terminal.shared.draw(ProgressLine(label: "merging", fraction: share, elapsed: elapsed).text(columns: Terminal.columns))
+            try progress.show("merging", share)
         }
         try Terminal.shared.write(out + "\n")
     }

@@ -88,17 +88,14 @@ struct NewCommand: AsyncParsableCommand {
 
     /// Returns the model's folder.
     private func write() throws -> String {
-        let began = ContinuousClock.now
+        let progress = ShareProgress()
         var system = preset.configurations
         if let tokenizer { try Self.adopt(tokenizer, &system) }
         return try RandomCheckpoint.write(
             system, seed: seed, to: directory, dtype: dtype.dtype, tokenizer: tokenizer,
             maximumShardBytes: maxShardSize?.bytes
         ) { part, share in
-            try Task.checkCancellation()
-            let elapsed = (ContinuousClock.now - began) / .seconds(1)
-            Terminal.shared.draw(
-                ProgressLine(label: "writing \(part)", fraction: share, elapsed: elapsed).text(columns: Terminal.columns))
+            try progress.show("writing \(part)", share)
         }
     }
 

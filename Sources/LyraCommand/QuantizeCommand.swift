@@ -87,11 +87,9 @@ struct QuantizeCommand: AsyncParsableCommand {
             quantizer.generator = setting(generatorBits)
             quantizer.keepsGenerator = generatorBits.bits == nil
         }
-        let began = ContinuousClock.now
+        let progress = ShareProgress()
         let summary = try quantizer.write(location, configuration, to: out) { share in
-            try Task.checkCancellation()
-            let elapsed = (ContinuousClock.now - began) / .seconds(1)
-            Terminal.shared.draw(ProgressLine(label: "quantising", fraction: share, elapsed: elapsed).text(columns: Terminal.columns))
+            try progress.show("quantising", share)
         }
         Terminal.shared.clearProgress()
         Terminal.shared.say("\(summary.layers) of \(summary.candidates) layers quantised")

@@ -245,12 +245,9 @@ enum BenchCheckpoint {
         guard !FileManager.default.fileExists(atPath: folder) else { return }
         let partial = "\(folder).\(getpid()).part"
         PartialFiles.shared.expectFolder(partial)
-        let began = ContinuousClock.now
+        let progress = ShareProgress()
         try RandomCheckpoint.write(preset: preset, seed: 1, to: partial) { part, share in
-            try Task.checkCancellation()
-            let elapsed = (ContinuousClock.now - began) / .seconds(1)
-            Terminal.shared.draw(
-                ProgressLine(label: "writing random weights", fraction: share, elapsed: elapsed).text(columns: Terminal.columns))
+            try progress.show("writing random weights", share)
         }
         try FileManager.default.moveItem(atPath: partial, toPath: folder)
         PartialFiles.shared.keepFolder(partial)

@@ -37,12 +37,9 @@ struct BenchFormat: Equatable, Sendable {
         let setting = Quantization.Setting(bits: bits)
         var quantizer = CheckpointQuantizer(setting)
         (quantizer.vision, quantizer.speech) = (setting, setting)
-        let began = ContinuousClock.now
+        let progress = ShareProgress()
         _ = try quantizer.write(location, configuration, to: copy) { share in
-            try Task.checkCancellation()
-            let elapsed = (ContinuousClock.now - began) / .seconds(1)
-            Terminal.shared.draw(
-                ProgressLine(label: "quantising to \(bits) bits", fraction: share, elapsed: elapsed).text(columns: Terminal.columns))
+            try progress.show("quantising to \(bits) bits", share)
         }
         Terminal.shared.clearProgress()
         return copy

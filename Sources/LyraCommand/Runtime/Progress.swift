@@ -42,6 +42,17 @@ struct ProgressLine {
     }
 }
 
+/// Shows the share of work that is done, and stops the work when it is cancelled.
+struct ShareProgress {
+    private let began = ContinuousClock.now
+
+    func show(_ label: String, _ share: Double) throws {
+        try Task.checkCancellation()
+        let elapsed = (ContinuousClock.now - began) / .seconds(1)
+        Terminal.shared.draw(ProgressLine(label: label, fraction: share, elapsed: elapsed).text(columns: Terminal.columns))
+    }
+}
+
 /// Shows the stages of replies as progress lines.
 final class StageProgress {
     private var stage: Stage?

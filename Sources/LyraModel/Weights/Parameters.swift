@@ -41,13 +41,17 @@ public struct CheckpointError: Error, LocalizedError, Equatable {
     }
     public let origin: String
     public let problems: [Problem]
+    /// What the tensors should fit.
+    public let standard: String
 
-    package init(origin: String, problems: [Problem]) { (self.origin, self.problems) = (origin, problems) }
+    package init(origin: String, problems: [Problem], standard: String = "its configuration") {
+        (self.origin, self.problems, self.standard) = (origin, problems, standard)
+    }
 
     public var errorDescription: String? {
         let shown = problems.prefix(40).map { "  " + $0.text }.joined(separator: "\n")
         let more = problems.count > 40 ? "\n  ... and \(problems.count - 40) more" : ""
-        return "\(origin) does not fit its configuration (\(problems.count) tensors):\n\(shown)\(more)"
+        return "\(origin) does not fit \(standard) (\(problems.count) tensors):\n\(shown)\(more)"
     }
 }
 

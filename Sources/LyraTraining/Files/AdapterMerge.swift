@@ -72,6 +72,6 @@ public enum AdapterMerge {
             }
         }
         if lora.names.isEmpty { problems.append(.missing(name: "lora_A and lora_B of any map", shape: [])) }
-        guard problems.isEmpty else { throw CheckpointError(origin: lora.origin, problems: problems.sorted()) }
+        guard problems.isEmpty else { throw CheckpointError(origin: lora.origin, problems: problems.sorted(), standard: base.origin) }
     }
 }

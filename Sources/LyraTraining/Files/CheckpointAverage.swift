@@ -101,7 +101,7 @@ public struct CheckpointAverage {
                     guard let found = opened.source.describe(opened.prefix + name)?.shape else { return .missing(name: name, shape: expected) }
                     return found == expected ? nil : .misshapen(name: name, shape: found, expected: expected)
                 }
-                guard problems.isEmpty else { throw CheckpointError(origin: other, problems: problems.sorted()) }
+                guard problems.isEmpty else { throw CheckpointError(origin: other, problems: problems.sorted(), standard: own) }
                 averaged.others.append(opened)
             }
             result[part] = averaged

@@ -90,6 +90,7 @@ import Testing
         let larger = try make(folder, seed: 1, preset: .nano)
         let problem = #expect(throws: CheckpointError.self) { try average([models[0], larger]) }
         #expect(problem?.origin == URL(fileURLWithPath: larger.location.model).resolvingSymlinksInPath().path)
+        #expect(problem?.localizedDescription.contains("does not fit \(URL(fileURLWithPath: models[0].location.model).resolvingSymlinksInPath().path) (") == true)
         #expect(problem?.problems.contains { if case .misshapen = $0 { true } else { false } } == true)
         // The other way round tensors are missing as well: tiny has fewer layers.
         #expect(throws: CheckpointError.self) { try average([larger, models[0]]) }
